@@ -1,0 +1,162 @@
+"""Where arrays live: NumPy on the CPU, CuPy on the GPU. The only module that names cupy.
+
+Formulas need nothing from here: NumPy's functions dispatch on the array they are given, `np.exp(cupy_array)` runs on the GPU.
+What dispatch can't decide is decided here: where a new array is made, what its dtype is, and which random generator draws.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import math
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+DTYPE = np.float32
+"""What Python floats and new parameters become. Gradient checks ask for float64 by name."""
+
+Array = Any
+"""numpy.ndarray or cupy.ndarray: one name, so that the core imports without CuPy."""
+
+
+# ---------------------------------------------------------------- devices
+
+def _cupy() -> ModuleType:
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError("device 'cuda' needs CuPy: pip install tinyllm[gpu], on a machine with an NVIDIA GPU") from error
+    return cupy
+
+
+def _cupy_if_loaded() -> ModuleType | None:
+    """An array can only be CuPy's when somebody imported it: looking does not import it."""
+    return sys.modules.get("cupy")
+
+
+def is_array(x: object) -> bool:
+    """Whether x is a raw array of either library (a Tensor is not, nor is a NumPy scalar)."""
+    if isinstance(x, np.ndarray):
+        return True
+    cupy = _cupy_if_loaded()
+    return cupy is not None and isinstance(x, cupy.ndarray)
+
+
+def device_of(array: Array) -> str:
+    """'cpu', or 'cuda:0', 'cuda:1', …"""
+    if isinstance(array, np.ndarray | np.generic):
+        return "cpu"
+    return f"cuda:{array.device.id}"
+
+
+def _cuda_index(device: str) -> int:
+    name, _, index = device.partition(":")
+    if name != "cuda" or not (index.isdecimal() or index == ""):
+        raise ValueError(f"no device {device!r}: choose 'cpu', 'cuda' or 'cuda:N'")
+    return int(index or 0)
+
+
+def to_device(array: Array, device: str) -> Array:
+    """The array itself if it is there already, else a copy on the device.
+
+    Raises ValueError for a name that is no device, RuntimeError where CuPy or the GPU is missing.
+    """
+    if device == "cpu":
+        return to_numpy(array)
+    index = _cuda_index(device)
+    cupy = _cupy()
+    count = cupy.cuda.runtime.getDeviceCount()
+    if index >= count:
+        raise RuntimeError(f"no device {device!r}: this machine has {count} GPU(s); choose 'cpu' or a smaller number")
+    if is_array(array) and device_of(array) == f"cuda:{index}":
+        return array
+    with cupy.cuda.Device(index):
+        return cupy.asarray(array)
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """The array on the host: itself if it is NumPy's, a copy if it is on a GPU."""
+    cupy = _cupy_if_loaded()
+    if cupy is not None and isinstance(array, cupy.ndarray):
+        return cupy.asnumpy(array)
+    return np.asarray(array)
+
+
+def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
+    """An array of data: arrays keep their dtype and place, Python floats (and lists of them) become float32.
+
+    NumPy would make them float64, and one float64 array turns everything it meets into float64.
+    Raises TypeError for what is no rectangular array of numbers or booleans.
+    """
+    if not is_array(data):
+        from_python = not isinstance(data, np.generic)
+        try:
+            data = np.asarray(data)
+        except ValueError as error:
+            raise TypeError(f"not a rectangular array of numbers: {error}") from None
+        if from_python and dtype is None and data.dtype == np.float64:
+            data = data.astype(DTYPE)
+    if data.dtype.kind not in "biuf" and dtype is None:
+        raise TypeError(f"dtype {data.dtype} is none of bool, integer, float: convert the data to numbers first")
+    if dtype is not None and data.dtype != dtype:
+        data = data.astype(dtype)
+    return data if device is None else to_device(data, device)
+
+
+# ---------------------------------------------------------------- randomness
+
+_default_generator = np.random.default_rng(0)
+_generator: contextvars.ContextVar[np.random.Generator | None] = contextvars.ContextVar("generator", default=None)
+
+
+def manual_seed(seed: int) -> None:
+    """Start the process-wide generator anew: the same seed gives the same numbers on the same machine."""
+    global _default_generator
+    _default_generator = np.random.default_rng(seed)
+
+
+def generator() -> np.random.Generator:
+    """The generator every draw of the library comes from: the one of `randomness` in force, else the process-wide one."""
+    return _generator.get() or _default_generator
+
+
+@contextlib.contextmanager
+def randomness(*key: int) -> Iterator[np.random.Generator]:
+    """Inside, draws depend on the key alone: `with randomness(seed, step, worker): …`.
+
+    A run that names its draws this way has no generator state to save: it resumes from the numbers in the key. The
+    generator is a context variable, so two threads draw independently. Raises ValueError for negative numbers.
+    """
+    if min(key, default=0) < 0:
+        raise ValueError(f"randomness{key} has a negative number: keys are integers >= 0")
+    token = _generator.set(np.random.default_rng(key))
+    try:
+        yield _generator.get()  # type: ignore[misc]
+    finally:
+        _generator.reset(token)
+
+
+def random_normal(shape: tuple[int, ...], std: float = 1.0, dtype: Any = DTYPE, device: str = "cpu") -> Array:
+    """Independent draws from N(0, std²). Drawn on the host on every device: one seed, one set of numbers."""
+    return to_device((generator().standard_normal(shape) * std).astype(dtype), device)
+
+
+def random_uniform(
+    shape: tuple[int, ...], low: float = 0.0, high: float = 1.0, dtype: Any = DTYPE, device: str = "cpu"
+) -> Array:
+    """Independent draws from the interval [low, high)."""
+    return to_device(generator().uniform(low, high, shape).astype(dtype), device)
+
+
+def random_keep(shape: tuple[int, ...], p: float, like: Array) -> Array:
+    """Booleans, True with probability p, where `like` lives.
+
+    16 random bits an element and one comparison, a third of the time of floating-point draws: p is met to 2⁻¹⁷.
+    """
+    size = math.prod(shape)
+    bits = np.frombuffer(generator().bytes(2 * size), np.uint16).reshape(shape)
+    return to_device(bits < round(p * 65536), device_of(like))

@@ -1,0 +1,47 @@
+"""A formula and its twin: the definition as the literature has it, and the same function fused, with its gradient by hand.
+
+    @formula
+    def softmax(x, axis=-1): ...                      # NumPy functions, differentiated by the table
+
+    @softmax.fused
+    def softmax(x, axis=-1): ...  return y, vjp       # raw arrays, one pass, the gradient derived in its docstring
+
+Calls run the twin. `softmax.formula` is the definition, `formulas_only()` turns all twins off, and second derivatives go through
+the definition. One property test runs over FORMULAS and holds every pair equal in value, gradient and second gradient.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd import Operation, modes
+
+FORMULAS: dict[str, Formula] = {}
+"""Every formula by name."""
+
+
+class Formula:
+    """Callable: the twin where there is one, else the definition."""
+
+    def __init__(self, definition: Callable) -> None:
+        functools.update_wrapper(self, definition)
+        self.formula = definition
+        self.twin: Operation | None = None
+        FORMULAS[definition.__name__] = self
+
+    def fused(self, body: Callable) -> Formula:
+        """Decorator: give this formula its twin, a function on raw arrays returning (value, vjp). See `tinyllm.operation`."""
+        self.twin = Operation(body, self.formula)
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.twin is None or modes.current().formulas_only:
+            return self.formula(*args, **kwargs)
+        return self.twin(*args, **kwargs)
+
+
+def formula(definition: Callable) -> Formula:
+    """Decorator: the definition of a formula, to which `.fused` may add a twin."""
+    return Formula(definition)
