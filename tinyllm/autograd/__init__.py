@@ -1,7 +1,7 @@
 """Automatic differentiation in reading order: graph (the chain rule), tensor, table (how a derivative is written), rules/ (the
 derivatives), operation (your own), transforms (grad), gradcheck, modes."""
 
-from . import rules as _rules  # noqa: F401  (fills the table)
+from . import rules as _rules  # fills the table
 from .gradcheck import GradientError, gradcheck
 from .modes import detect_anomaly, enable_grad, formulas_only, no_grad
 from .operation import Operation, operation

@@ -45,7 +45,8 @@ def gradcheck(
     slope = sum(float(np.sum(g * v)) for g, v in zip(got, vs, strict=True))
     size = np.sqrt(sum(np.sum(g * g) for g in got)) * np.sqrt(sum(np.sum(v * v) for v in vs))
     if not abs(slope - expected) <= atol + rtol * size:
-        raise GradientError(f"order {order} slope is {slope:.9g}, differences say {expected:.9g}. {_worst(loss, xs, got, step)}")
+        worst = _worst(loss, xs, got, step)
+        raise GradientError(f"order {order} slope is {slope:.9g}, differences say {expected:.9g}. {worst}")
     if order == 2:
         gradcheck(lambda *args: grad(loss, places)(*map(_as_variable, args)), xs, 1, seed + 1, step, rtol, atol)
     return True
@@ -83,5 +84,6 @@ def _worst(loss: Callable, xs: list, got: Sequence, h: float, at_most: int = 100
             expected = _slope(loss, xs, v, h)
             error = abs(float(g[index]) - expected)
             if not error <= worst:
-                worst, text = error, f"worst entry: input {place}{list(index)}, got {float(g[index]):.9g}, expected {expected:.9g}"
+                worst = error
+                text = f"worst entry: input {place}{list(index)}, got {float(g[index]):.9g}, expected {expected:.9g}"
     return text

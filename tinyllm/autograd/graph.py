@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +53,7 @@ class Node:
         parents: tuple[Node | None, ...] = (),
         saved: Any = (),
         kwargs: dict[str, Any] | None = None,
-        guards: tuple[tuple[list[int], int], ...] = (),
+        guards: Sequence[tuple[list[int], int]] = (),
     ) -> None:
         self.serial = next(_serials)
         self.shape: tuple[int, ...] = value.shape
@@ -141,7 +141,7 @@ def _reachable(root: Node, stops: Collection[int]) -> list[Node]:
         found[node.serial] = node
         if node.parents is None:
             raise RuntimeError(
-                "the graph was freed by an earlier backward(): compute the output again, or pass retain_graph=True the first time"
+                "the graph was freed by an earlier backward(): compute the output again, or pass retain_graph=True before"
             )
         if node.serial not in stops:
             stack.extend(parent for parent in node.parents if parent is not None)

@@ -24,7 +24,7 @@ class Mode:
     nested: bool = False
     """A `grad` is running its function: gradients taken inside are themselves recorded."""
     rebuilding: bool = False
-    """The gradient of what runs now will itself be differentiated: fused operations keep their inputs, to replay the formula."""
+    """Gradients of what runs now will be differentiated again: fused operations keep their inputs, to replay the formula."""
 
 
 _mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039  (frozen: a shared default is safe)

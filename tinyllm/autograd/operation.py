@@ -12,6 +12,7 @@ import numpy as np
 from .. import backend
 from . import modes
 from .graph import Node, backward_pass, report_nonfinite
+from .table import check_one_device
 from .tensor import Tensor
 
 
@@ -46,13 +47,15 @@ class Operation:
             values.append(value)
         if kwargs or len(values) > len(self._parameters):
             known = ", ".join(name for name, _ in self._parameters)
-            raise TypeError(f"{self.name}() takes {known}; got {len(args)} by position and also {', '.join(kwargs) or 'too many'}")
+            named = ", ".join(kwargs) or "none"
+            raise TypeError(f"{self.name}() takes {known}; got {len(args)} by position and {named} by name")
         return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self._bind(args, kwargs)
         raw = [a.data if isinstance(a, Tensor) else a for a in values]
-        _check_one_device(self.name, raw)
+        if any(type(a) is not np.ndarray and backend.is_array(a) for a in raw):
+            check_one_device(self.name, raw)
         value, vjp = self.fused(*raw)
         if not any(isinstance(a, Tensor) for a in values):
             return value
@@ -60,9 +63,9 @@ class Operation:
         if mode.recording:
             parents = tuple(a._node if isinstance(a, Tensor) else None for a in values)
             if any(p is not None for p in parents):
-                guards = tuple((a._version, a._version[0]) for a in values if isinstance(a, Tensor) and a.is_leaf)
+                guards = [(a._version, a._version[0]) for a in values if isinstance(a, Tensor) and a.is_leaf]
                 saved = (vjp, raw if mode.rebuilding else None)
-                node = Node(backend.asarray(value), self, parents, saved, None, guards)
+                node = Node(value, self, parents, saved, None, guards)
         if mode.anomalies:
             report_nonfinite(backend.asarray(value), self.name, *(a.shape for a in raw if backend.is_array(a)))
         return Tensor._wrap(value, node)
@@ -111,11 +114,3 @@ _LINK = _Link()
 def linked(data: Any, parent: Node | None) -> Tensor:
     """A fresh leaf holding data, behind which the graph goes on at parent. The same Tensor in two places gives two leaves."""
     return Tensor._wrap(data, Node(data, _LINK, (parent,)))
-
-
-def _check_one_device(name: str, raw: list) -> None:
-    if all(type(a) is np.ndarray or not backend.is_array(a) for a in raw):
-        return
-    devices = {backend.device_of(a) for a in raw if backend.is_array(a)}
-    if len(devices) > 1:
-        raise TypeError(f"{name} got arrays on {' and '.join(sorted(devices))}: move them to one device with .to(…)")

@@ -5,9 +5,9 @@ A derivative is one line beside the name of its function, as on the inside cover
     defvjp(np.exp, lambda g, y, _x: g * y)
     defvjp(np.multiply, lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a)
 
-One rule per argument place. Each gets g = ∂L/∂y, the value y, and the call's own arguments, and answers ∂L/∂(that argument): the
-vector-Jacobian product. **A name with a leading underscore is used for its shape and dtype only**, and the array isn't kept until
-the backward pass. Sums over broadcast axes and casts to the input's dtype are done for all rules alike, by the pass.
+One rule per argument place. Each gets g = ∂L/∂y, the value y, and the call's own arguments, and answers ∂L/∂(that argument):
+the vector-Jacobian product. **A name with a leading underscore is used for its shape and dtype only**: the array isn't kept
+until the backward pass. Sums over broadcast axes and casts to the input's dtype are done for all rules alike, by the pass.
 
 Rules are NumPy too. On raw arrays the backward pass is plain array code; under a nested `grad` the same rules run on Tensors,
 and what they compute is itself recorded.
@@ -24,7 +24,8 @@ import numpy as np
 from .. import backend
 from . import modes
 from .graph import Node, report_nonfinite
-from .tensor import TABLE, Tensor
+from .operators import TABLE
+from .tensor import Tensor
 
 
 class Spec(NamedTuple):
@@ -55,57 +56,70 @@ class Primitive:
     def __call__(self, args: tuple, kwargs: dict) -> Tensor:
         if kwargs and any(isinstance(v, Tensor) for v in kwargs.values()):
             args, kwargs = _positional(self.fn, args, kwargs)
-        arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+        arrays, carries = [], False
+        for a in args:
+            if isinstance(a, Tensor):
+                arrays.append(a.data)
+                carries = carries or a._node is not None
+            else:
+                arrays.append(a)
         try:
             value = self.fn(*arrays, **kwargs)
         except TypeError as error:
-            _explain_devices(self.name, args)
+            check_one_device(self.name, arrays)
             raise TypeError(f"{self.name}: {error}") from error
-        mode, node = modes.current(), None
-        if mode.recording:
-            for a in args:
-                if isinstance(a, Tensor) and a._node is not None:
-                    node = self._record(args, arrays, kwargs, value)
-                    break
+        mode = modes.current()
         if mode.anomalies:
-            report_nonfinite(value, self.name, *(np.shape(a) for a in arrays if backend.is_array(a)))
-        result = Tensor._wrap(value, node)
-        if node is None and getattr(value, "base", None) is not None:
-            result._version = next(a._version for a in args if isinstance(a, Tensor))     # a view changes with its base
+            report_nonfinite(value, self.name, *(a.shape for a in arrays if backend.is_array(a)))
+        if carries and mode.recording:
+            return Tensor._wrap(value, self._record(args, arrays, kwargs, value))
+        result = Tensor._wrap(value)
+        if result.data.base is not None:              # a view changes with its base
+            result._version = next(a._version for a in args if isinstance(a, Tensor))
         return result
 
     def _record(self, args: tuple, arrays: list, kwargs: dict, value: Any) -> Node:
-        if not self.keywords.issuperset(kwargs):
+        if kwargs and not self.keywords.issuperset(kwargs):
             unknown = ", ".join(sorted(kwargs.keys() - self.keywords))
             raise TypeError(f"{self.name} has no derivative rule with {unknown}=: leave the argument out, or .detach() first")
         parents: list[Node | None] = []
+        guards: list[tuple[list[int], int]] = []
         keep = set[int]()
         for i, a in enumerate(args):
-            parent = a._node if isinstance(a, Tensor) else None
-            if parent is not None and self.each is None:
-                if i >= len(self.rules):
-                    raise TypeError(f"{self.name} has no derivative rule for argument {i}: .detach() it if it is a constant")
-                if self.rules[i] is None:
-                    parent = None
+            node = None
+            if isinstance(a, Tensor):
+                node = a._node
+                if node is None or node.op is None:   # what can be written in place
+                    guards.append((a._version, a._version[0]))
+                if node is not None and self.each is None:
+                    node, kept = self._rule_for(i, node)
+                    keep |= kept
+            parents.append(node)
+        if self.each is not None:
+            saved = [value, *arrays]
+        else:
+            saved = [value if -1 in keep else None]
+            for i, (a, parent) in enumerate(zip(arrays, parents, strict=True)):
+                if i in keep or not backend.is_array(a):
+                    saved.append(a)
                 else:
-                    keep |= self.keeps[i]
-            parents.append(parent)
-        every = self.each is not None
-        saved = [value if every or -1 in keep else None]
-        for i, a in enumerate(arrays):
-            saved.append(a if every or i in keep or not backend.is_array(a) else Spec(a.shape, a.dtype))
-        guards = tuple((a._version, a._version[0]) for a in args if isinstance(a, Tensor) and a.is_leaf)
-        return Node(backend.asarray(value), self, tuple(parents), saved, kwargs, guards)
+                    saved.append(parent or Spec(a.shape, a.dtype))
+        return Node(value, self, tuple(parents), saved, kwargs, guards)
+
+    def _rule_for(self, place: int, node: Node) -> tuple[Node | None, set[int]]:
+        if place >= len(self.rules):
+            raise TypeError(f"{self.name} has no derivative rule for argument {place}: .detach() it if it is a constant")
+        return (node if self.rules[place] is not None else None), self.keeps[place]
 
     def pull(self, node: Node, g: Any, build: bool, needed: Collection[int] | None) -> list[Any]:
         y, *args = node.saved
         if y is None:
             y = node
-        parents = node.parents or ()
+        parents, kwargs = node.parents or (), node.kwargs or {}
         if build:                                     # the saved arrays, as Tensors that hang where they hung
             y = Tensor._wrap(y, node) if y is not node else node
             args = [
-                Tensor._wrap(a, p) if p is not None and not isinstance(a, Spec) else a
+                Tensor._wrap(a, p) if p is not None and a is not p else a
                 for a, p in zip(args, parents, strict=True)
             ]
         gradients: list[Any] = []
@@ -113,9 +127,9 @@ class Primitive:
             if parent is None or (needed is not None and parent.serial not in needed):
                 gradients.append(None)
             elif self.each is not None:
-                gradients.append(self.each(i, g, y, *args, **node.kwargs))
+                gradients.append(self.each(i, g, y, *args, **kwargs))
             else:
-                gradients.append(self.rules[i](g, y, *args, **node.kwargs))  # type: ignore[misc]
+                gradients.append(self.rules[i](g, y, *args, **kwargs))  # type: ignore[misc]
         return gradients
 
 
@@ -216,18 +230,18 @@ def _positional(fn: Callable, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         names = list(inspect.signature(fn).parameters)
     except ValueError:
         raise TypeError(f"pass the Tensors of {fn.__name__} by position, not by name") from None
-    args, kwargs = list(args), dict(kwargs)
+    kwargs = dict(kwargs)
     for name in names[len(args):]:
         if not any(isinstance(v, Tensor) for v in kwargs.values()):
             break
         if name not in kwargs:
             raise TypeError(f"pass the Tensors of {fn.__name__} by position: {name} is missing before them")
-        args.append(kwargs.pop(name))
-    return tuple(args), kwargs
+        args = (*args, kwargs.pop(name))
+    return args, kwargs
 
 
-def _explain_devices(name: str, args: tuple) -> None:
-    arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+def check_one_device(name: str, arrays: list) -> None:
+    """Raise TypeError, naming the devices, if the arrays among these live on several."""
     devices = {backend.device_of(a) for a in arrays if backend.is_array(a)}
     if len(devices) > 1:
         raise TypeError(f"{name} got arrays on {' and '.join(sorted(devices))}: move them to one device with .to(…)")

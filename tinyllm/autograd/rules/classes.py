@@ -39,8 +39,9 @@ defraw(*_named(
 
 defraw(*_named(
     "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type", "iscomplexobj", "isrealobj",
-    "iscomplex", "isreal", "may_share_memory", "shares_memory", "zeros_like", "ones_like", "empty_like", "array2string",
-    "array_repr", "array_str", "einsum_path", "tril_indices_from", "triu_indices_from", "diag_indices_from", "linalg.matrix_rank",
+    "iscomplex", "isreal", "may_share_memory", "shares_memory", "zeros_like", "ones_like", "empty_like",
+    "array2string", "array_repr", "array_str",
+    "einsum_path", "tril_indices_from", "triu_indices_from", "diag_indices_from", "linalg.matrix_rank",
 ))
 
 # ---------------------------------------------------------------- refused
@@ -62,7 +63,7 @@ refuse(
     *_named("apply_along_axis", "apply_over_axes", "piecewise", "fromfunction"),
 )
 refuse(
-    "no derivative rule is written for it: leave the graph with .detach().numpy(), or give it a gradient with @tinyllm.operation",
+    "no derivative rule is written for it: leave the graph with .detach().numpy(), or give it one with @tinyllm.operation",
     *_named(
         "linalg.cholesky", "linalg.cond", "linalg.eig", "linalg.eigh", "linalg.eigvals", "linalg.eigvalsh", "linalg.lstsq",
         "linalg.pinv", "linalg.qr", "linalg.svd", "linalg.svdvals", "linalg.tensorinv", "linalg.tensorsolve",

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ...backend import device_of, to_device
+from ..operators import apply
 from ..table import composed, defvjp, raw
-from ..tensor import apply
 
 LN2, LN10 = math.log(2.0), math.log(10.0)             # Python floats: they leave float32 as it is
 
@@ -83,7 +83,7 @@ def sinc(g, y, x):
 
 defvjp(np.sinc, sinc)
 
-# ---------------------------------------------------------------- functions with kinks: at a kink, a choice between the two sides
+# ---------------------------------------------------------------- functions with kinks: there, a choice between the two sides
 
 defvjp(np.absolute, lambda g, _y, x: g * np.sign(x))
 defvjp(np.fabs, lambda g, _y, x: g * np.sign(x))

@@ -5,8 +5,9 @@ import operator
 import numpy as np
 
 from ...backend import device_of, is_array
+from ..operators import TABLE, apply
 from ..table import composed, defvjp, raw
-from ..tensor import TABLE, Tensor, apply
+from ..tensor import Tensor
 
 # ---------------------------------------------------------------- x[index] and its transpose
 

@@ -5,8 +5,9 @@ import string
 
 import numpy as np
 
+from ..operators import TABLE
 from ..table import composed, defvjp, defvjp_each
-from ..tensor import TABLE, Tensor
+from ..tensor import Tensor
 
 # ---------------------------------------------------------------- matrix product: y = a b  ⇒  ∂a = g bᵀ, ∂b = aᵀ g
 
@@ -145,10 +146,10 @@ def contracted_vjp(i, g, _y, subscripts, *operands):
         x = x.data if isinstance(x, Tensor) else x
         others.append(("".join(lone), np.ones_like(x, shape=tuple(x.shape[mine.index(c)] for c in lone))))
     spec = ",".join([output, *(term for term, _ in others)]) + "->" + mine
-    return TABLE_einsum(spec, g, *(x for _, x in others))
+    return _einsum(spec, g, *(x for _, x in others))
 
 
-def TABLE_einsum(spec, *operands):
+def _einsum(spec, *operands):
     if any(isinstance(x, Tensor) for x in operands):
         return TABLE[contracted]((spec, *operands), {})
     return contracted(spec, *operands)
@@ -159,7 +160,7 @@ defvjp_each(contracted, contracted_vjp)
 
 @composed(np.einsum)
 def einsum(subscripts, /, *operands, optimize=True):
-    """Σ over every letter that the output lacks. Ellipses become letters and repeated letters a diagonal before the rule sees them."""
+    """Σ over every letter that the output lacks. Ellipses become letters, repeated letters diagonals: no rule sees them."""
     if not isinstance(subscripts, str):
         raise TypeError("einsum on Tensors takes its subscripts as a string, such as 'ij,jk->ik'")
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
@@ -172,7 +173,8 @@ def einsum(subscripts, /, *operands, optimize=True):
     terms = [t.replace("...", ellipsis[len(ellipsis) - n:]) for t, n in zip(terms, dots, strict=True)]
     if not arrow:
         letters = "".join(terms)
-        output = "..." * bool(ellipsis) + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in ellipsis))
+        once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in ellipsis)
+        output = "..." * bool(ellipsis) + "".join(once)
     output = output.replace("...", ellipsis)
     diagonals = [_diagonal_of(t, x) for t, x in zip(terms, operands, strict=True)]
     spec = ",".join(t for t, _ in diagonals) + "->" + output

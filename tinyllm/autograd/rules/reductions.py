@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from ..operators import TABLE
 from ..table import composed, defvjp
-from ..tensor import TABLE, Tensor
+from ..tensor import Tensor
 
 
 def spread(g, x, axis, keepdims):
@@ -128,7 +129,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 # ---------------------------------------------------------------- products
 
 def cumprod(g, y, x, axis=None, dtype=None):
-    """y_j = Π_{k≤j} x_k. With s_i = g_i + x_{i+1} s_{i+1}, ∂L/∂x_i = y_{i−1} s_i: no division, so zeros in x are no exception."""
+    """y_j = Π_{k≤j} x_k. With s_i = g_i + x_{i+1} s_{i+1}, ∂L/∂x_i = y_{i−1} s_i: no division, so x may hold zeros."""
     if axis is None:
         return np.reshape(cumprod(g, y, np.reshape(x, -1), 0), x.shape)
     g, y, x = (np.moveaxis(a, axis, 0) for a in (g, y, x))
@@ -155,11 +156,11 @@ def prod(x, axis=None, dtype=None, keepdims=False):
     if dtype is not None:
         x = np.astype(x, dtype)
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis).tolist())
-    flat = np.reshape(np.moveaxis(x, axes, tuple(range(-len(axes), 0))), (*(n for i, n in enumerate(x.shape) if i not in axes), -1)) \
-        if x.size else None
-    if flat is None or not axes:
-        return Tensor(np.prod(x.data, axis=axis, keepdims=keepdims)) if axes else x
-    y = np.cumprod(flat, axis=-1)[..., -1]
+    if not x.size:
+        return Tensor(np.prod(x.data, axis=axis, keepdims=keepdims))              # of nothing: 1, whatever x would be
+    kept = [n for i, n in enumerate(x.shape) if i not in axes]
+    last = np.reshape(np.moveaxis(x, axes, tuple(range(-len(axes), 0))), (*kept, -1))
+    y = np.cumprod(last, axis=-1)[..., -1]
     return np.expand_dims(y, axes) if keepdims else y
 
 

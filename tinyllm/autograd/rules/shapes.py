@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from ..operators import TABLE
 from ..table import composed, defvjp, defvjp_each, raw
-from ..tensor import TABLE, Tensor
+from ..tensor import Tensor
 
 # ---------------------------------------------------------------- new shape, same entries
 
