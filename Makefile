@@ -53,10 +53,8 @@ test-all: $(DEV)    ## fast and slow, with more random examples, drawn anew each
 	@echo "== All tests pass. Next: make parity compares with PyTorch, make mutants tests the tests."
 
 lint: $(DEV)    ## style (ruff) and types (mypy)
-	@echo "== Style"
-	@$(PY) -m ruff check $(ARGS) .
-	@echo "== Types"
-	@$(PY) -m mypy
+	@echo "== Style and types"
+	@$(PY) -m ruff check .; style=$$?; $(PY) -m mypy && exit $$style
 	@echo "== Clean. Next: make test."
 
 bench: $(DEV)    ## time a training step, formulas against twins, and PyTorch if it is installed
@@ -81,11 +79,11 @@ clean:    ## remove the environment, caches and runs/
 	@echo "== Clean. Next: make tour, or make test."
 
 $(BASE):
-	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "tinyllm needs Python 3.11 or newer; $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) --version 2>&1 || true)." >&2; \
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "tinyllm needs Python 3.11 or newer; $(or $(PYTHON),python3) is $$("$(or $(PYTHON),python3)" --version 2>&1 || true)." >&2; \
 		echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "== Making the environment $(VENV) with $$($(PYTHON) --version) (once)"
-	@$(PYTHON) -m venv --clear "$(VENV)" || { rm -rf "$(VENV)"; \
+	@echo "== Making the environment $(VENV) with $$("$(PYTHON)" --version) (once)"
+	@"$(PYTHON)" -m venv --clear "$(VENV)" || { rm -rf "$(VENV)"; \
 		echo "$(PYTHON) has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@touch $@
 
