@@ -1,0 +1,59 @@
+"""Where a model looks: attention weights as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .style import figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def attention_map(weights: np.ndarray, tokens: Sequence[str], title: str = "attention") -> Figure:
+    """Weights (T, T) of one head, or their mean over heads: row = the token that looks, column = the token looked at.
+
+    Each row sums to 1; dark is much. Raises ValueError when there is not one row and column a token.
+    """
+    weights = np.asarray(weights)
+    if weights.shape != (len(tokens), len(tokens)):
+        raise ValueError(f"attention of shape {weights.shape} for {len(tokens)} tokens: one row and one column a token")
+    size = 2.0 + 0.28 * len(tokens)
+    with figure(size + 0.8, size) as (fig, ax):
+        image = ax.imshow(weights, cmap="Greys", vmin=0.0, vmax=max(float(weights.max()), 1e-9))
+        names = [token.replace("\n", "⏎").replace(" ", "·") or "∅" for token in tokens]
+        ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=8)
+        ax.set_yticks(range(len(names)), names, family="monospace", fontsize=8)
+        ax.set_xlabel("token looked at")
+        ax.set_ylabel("token that looks")
+        ax.set_title(title)
+        ax.grid(False)
+        fig.colorbar(image, ax=ax, label="weight (a row sums to 1)", shrink=0.8)
+    return fig
+
+
+def attention_heads(weights: np.ndarray, tokens: Sequence[str], title: str = "attention by head") -> Figure:
+    """Weights (H, T, T): the heads side by side, on one scale. Raises ValueError as `attention_map`."""
+    weights = np.asarray(weights)
+    if weights.ndim != 3 or weights.shape[1:] != (len(tokens), len(tokens)):
+        raise ValueError(f"attention of shape {weights.shape} for {len(tokens)} tokens: heads, then one row and column a token")
+    heads = len(weights)
+    side = 1.2 + 0.16 * len(tokens)
+    with figure(side * heads + 0.6, side + 0.9) as (fig, first):
+        first.remove()
+        axes = fig.subplots(1, heads, sharey=True, squeeze=False)[0]
+        names = [token.replace("\n", "⏎").replace(" ", "·") or "∅" for token in tokens]
+        for h, ax in enumerate(axes):
+            image = ax.imshow(weights[h], cmap="Greys", vmin=0.0, vmax=1.0)
+            ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=7)
+            ax.set_title(f"head {h + 1}", fontsize=9)
+            ax.grid(False)
+        axes[0].set_yticks(range(len(names)), names, family="monospace", fontsize=7)
+        axes[0].set_ylabel("token that looks")
+        fig.supxlabel("token looked at", fontsize=10)
+        fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        fig.colorbar(image, ax=list(axes), label="weight", shrink=0.8)
+    return fig
