@@ -6,6 +6,9 @@
     @softmax.fused
     def softmax(x, axis=-1): ...  return y, vjp       # raw arrays, one pass, the gradient derived in its docstring
 
+    @softmax.check
+    def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
+
 Calls run the twin. `softmax.formula` is the definition, `formulas_only()` turns all twins off, and second derivatives go through
 the definition. One property test runs over FORMULAS and holds every pair equal in value, gradient and second gradient.
 """
@@ -29,7 +32,14 @@ class Formula:
         functools.update_wrapper(self, definition)
         self.formula = definition
         self.twin: Operation | None = None
+        self.arguments: Callable | None = None
         FORMULAS[definition.__name__] = self
+
+    def check(self, arguments: Callable) -> Callable:
+        """Decorator: a function of the same arguments that raises for bad ones. Runs before the definition and before the twin."""
+        arguments.__qualname__ = self.formula.__name__  # what Python names when an argument is missing or unknown
+        self.arguments = arguments
+        return arguments
 
     def fused(self, body: Callable) -> Formula:
         """Decorator: give this formula its twin, a function on raw arrays returning (value, vjp). See `tinyllm.operation`."""
@@ -37,6 +47,8 @@ class Formula:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.arguments is not None:
+            self.arguments(*args, **kwargs)
         if self.twin is None or modes.current().formulas_only:
             return self.formula(*args, **kwargs)
         return self.twin(*args, **kwargs)
