@@ -1,0 +1,83 @@
+"""The module that stands in for cupy, and its installation as sys.modules["cupy"]."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import api, devices, random
+from .array import ndarray
+from .dispatch import SCALARS, call_function, call_ufunc
+from .transfers import transfers
+
+CONSTANTS = {"newaxis", "pi", "e", "inf", "nan", "bool_", *(scalar.__name__ for scalar in SCALARS)}
+
+
+def asnumpy(a: Any, stream: Any = None, order: str = "C", out: Any = None, *, blocking: bool = True) -> np.ndarray:
+    return a.get(stream, order, out) if isinstance(a, ndarray) else np.asarray(a)
+
+
+def get_array_module(*args: Any) -> types.ModuleType:
+    return sys.modules["cupy"] if any(isinstance(x, ndarray) for x in args) else np
+
+
+class Kernel:
+    """ElementwiseKernel, RawKernel, …: CUDA source, which nothing here can compile."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("no GPU: the stand-in for CuPy compiles no kernels")
+
+
+class Module(types.ModuleType):
+    """cupy, cupy.linalg, cupy.fft: the functions CuPy and NumPy share, checked and computed like dispatched ones."""
+
+    def __getattr__(self, name: str) -> Any:
+        numpys = np if self.__name__ == "cupy" else getattr(np, self.__name__.removeprefix("cupy."))
+        function = getattr(numpys, name, None)
+        if self.__name__ == "cupy" and name in CONSTANTS:
+            return function
+        if isinstance(function, np.ufunc) and name in api.UFUNCS:
+            return lambda *args, **kwargs: call_ufunc(ndarray, function, "__call__", args, kwargs)
+        if callable(function) and not isinstance(function, type) and api.find_function(function):
+            return lambda *args, **kwargs: call_function(ndarray, function, args, kwargs)
+        raise AttributeError(f"the stand-in's {self.__name__} has no {name}")
+
+
+def modules() -> dict[str, types.ModuleType]:
+    """The entries of sys.modules."""
+    cupy = Module("cupy", "A stand-in for CuPy that computes on the CPU.")
+    cupy.__version__ = api.API["cupy"]
+    cupy.ndarray = ndarray
+    cupy.asarray = cupy.array = ndarray._asarray
+    cupy.asnumpy, cupy.get_array_module = asnumpy, get_array_module
+    cupy.ElementwiseKernel = cupy.ReductionKernel = cupy.RawKernel = cupy.RawModule = Kernel
+    cupy.cuda = devices.module()
+    cupy.is_available = cupy.cuda.is_available
+    cupy.linalg, cupy.fft = Module("cupy.linalg"), Module("cupy.fft")
+    cupy.random = types.ModuleType("cupy.random")
+    cupy.random.Generator, cupy.random.default_rng = random.Generator, random.Generator
+    parts = [cupy, cupy.cuda, cupy.cuda.runtime, cupy.linalg, cupy.fft, cupy.random]
+    return {part.__name__: part for part in parts}
+
+
+@contextlib.contextmanager
+def install(count: int = 1) -> Iterator[types.ModuleType]:
+    """Inside, `import cupy` finds the stand-in, with `count` devices and an empty log of transfers."""
+    outside = {name: module for name, module in sys.modules.items() if name == "cupy" or name.startswith("cupy.")}
+    for name in outside:
+        del sys.modules[name]
+    ours = modules()
+    sys.modules.update(ours)
+    devices.set_count(count)
+    transfers.clear()
+    try:
+        yield ours["cupy"]
+    finally:
+        for name in ours:
+            del sys.modules[name]
+        sys.modules.update(outside)
