@@ -71,3 +71,15 @@ def test_drawing_leaves_matplotlibs_settings_alone():
     before = dict(matplotlib.rcParams)
     viz.attention_map(attention(), TOKENS)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_loss_curve_draws_every_point_and_names_every_baseline():
+    ax = viz.loss_curve({"loss": [(0, 3.0), (10, 2.0)], "held out": [(10, 2.5)]}, baselines={"unigram": 2.8, "3-gram": 2.1}).axes[0]
+    assert [line.get_label() for line in ax.lines[:2]] == ["loss", "held out"]
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[0, 3], [10, 2]])
+    assert sorted(texts(ax)) == ["3-gram 2.10", "unigram 2.80"]
+
+
+def test_a_curve_without_points_is_refused():
+    with pytest.raises(ValueError, match="nothing was logged yet"):
+        viz.loss_curve({"loss": []})
