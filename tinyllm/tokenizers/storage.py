@@ -1,0 +1,46 @@
+"""JSON files that are never half written and never trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+LARGEST_FILE = 64 << 20  # bytes; a vocabulary of 50,000 takes about 2 MB
+
+
+def write_json(path: str | PathLike[str], content: dict[str, Any]) -> None:
+    """Writes `content` beside `path` and renames it there: whatever goes wrong, the old file is still whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Unpaired surrogates have no UTF-8; "backslashreplace" writes them as JSON's own escape, and all else stays
+    # readable.
+    data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace") + b"\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: str | PathLike[str]) -> dict[str, Any]:
+    """The object in a JSON file. Raises ValueError where the file is too large, cut short, or not a JSON object."""
+    path = Path(path)
+    with open(path, "rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: this is no tokenizer file")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is cut short or not JSON ({error}): save the tokenizer again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not a JSON object: this is no tokenizer file")
+    return content
