@@ -30,7 +30,7 @@ class Import(NamedTuple):
 
     name: str           # dotted
     line: int
-    at_import: bool     # False inside a function: importing the file does not import it
+    at_import: bool     # False inside a function or for types only: importing the file does not import it
 
 
 @cache
@@ -50,16 +50,17 @@ def imports(module: Module) -> Iterator[Import]:
     `from tinyllm.nn import layers` answers tinyllm.nn.layers, a name that may be a module or something inside one: the
     layers are told apart by the second part of the name, which is the same for both.
     """
-    inside_function = {
-        id(inner)
-        for outer in ast.walk(module.tree)
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(outer)
-        if inner is not outer
-    }
+    later = {id(inner) for outer in ast.walk(module.tree) if _runs_later(outer) for inner in ast.walk(outer)}
     for node in ast.walk(module.tree):
         for name in _imported(node, module):
-            yield Import(name, node.lineno, id(node) not in inside_function)
+            yield Import(name, node.lineno, id(node) not in later)
+
+
+def _runs_later(node: ast.AST) -> bool:
+    """Functions, and `if TYPE_CHECKING:`, which never runs."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
 def _imported(node: ast.AST, module: Module) -> list[str]:
