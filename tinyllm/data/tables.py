@@ -1,0 +1,99 @@
+"""The user's own table of texts and labels: CSV, TSV or JSONL with named columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinyllm.data.files import MAX_BYTES, read_text
+from tinyllm.data.labelled import LabelledTexts
+
+Row = tuple[int, dict[str, object]]     # line number in the file, column -> value
+
+
+def read_table(
+    path: str | Path,
+    text: str = "text",
+    label: str = "label",
+    names: Sequence[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> LabelledTexts:
+    """The columns `text` and `label` of a table, in file order.
+
+    The name's ending decides the format: .csv (quotes as in RFC 4180), .tsv (tabs; a quote is an ordinary character)
+    and .jsonl (one object a line). Labels may be strings, integers or booleans. `names` are the classes of a model
+    that is there already, in its order; without them the classes are the labels found, sorted.
+
+    Raises ValueError that names the line and the fix: a missing column, a ragged row, invalid JSON, an empty text or
+    label, a label that `names` lacks, fewer than two classes.
+    """
+    path = Path(path)
+    readers = {".csv": _delimited, ".tsv": _delimited, ".jsonl": _json_lines}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{path} ends in {path.suffix!r}: name it {', '.join(readers)} after its format")
+    content = read_text(path, max_bytes)
+    texts, labels = [], []
+    for line, row in readers[path.suffix.lower()](path, content):
+        for column in (text, label):
+            if column not in row:
+                there = ", ".join(map(repr, row)) or "none"
+                raise ValueError(f"{path}, line {line}: no column {column!r}: there are {there}")
+        value, kind = row[text], row[label]
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{path}, line {line}: column {text!r} is {value!r}: give a text, or delete the line")
+        if not isinstance(kind, str | int) or not str(kind).strip():
+            raise ValueError(f"{path}, line {line}: column {label!r} is {kind!r}: give a word or a whole number")
+        if names is not None and str(kind) not in names:
+            known = ", ".join(map(repr, names))
+            raise ValueError(f"{path}, line {line}: label {str(kind)!r} is none of the known {known}: correct it")
+        texts.append(value)
+        labels.append(str(kind))
+    if not texts:
+        raise ValueError(f"{path} has no rows: give at least two, with different labels")
+    classes = tuple(names) if names is not None else tuple(sorted(set(labels)))
+    if len(classes) < 2:
+        raise ValueError(f"{path}: every label is {classes[0]!r}: a classifier needs at least two different labels")
+    number = {name: i for i, name in enumerate(classes)}
+    return LabelledTexts(tuple(texts), np.array([number[name] for name in labels]), classes)
+
+
+def _delimited(path: Path, content: str) -> Iterator[Row]:
+    io_lines = io.StringIO(content, newline="")
+    if path.suffix.lower() == ".csv":
+        reader = csv.reader(io_lines, strict=True)
+    else:
+        reader = csv.reader(io_lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    try:
+        header = next(row for row in reader if row)
+        if len(set(header)) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise ValueError(f"{path}, header: column {twice!r} stands there twice: rename one")
+        for values in reader:
+            if not values:
+                continue
+            if len(values) != len(header):
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} columns: "
+                    "quote a value that holds the separator, or fill in what is missing"
+                )
+            yield reader.line_num, dict(zip(header, values, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}: close the quotes, or shorten the value") from error
+
+
+def _json_lines(path: Path, content: str) -> Iterator[Row]:
+    for line, entry in enumerate(content.split("\n"), start=1):
+        if not entry.strip():
+            continue
+        try:
+            row = json.loads(entry)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"{path}, line {line}: not JSON ({error}): write one object a line") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}, line {line}: JSON, but not an object: write one {{...}} a line")
+        yield line, row
