@@ -77,12 +77,10 @@ def _leaf(x: Any, place: int) -> Tensor:
 
 
 def _gradients(value: Tensor, leaves: list[Tensor], g: Any, build: bool) -> list[Any]:
-    """∂value/∂leaf, None where value does not depend on it."""
-    if value._node is None:
-        return [None] * len(leaves)
+    """∂value/∂leaf; where value does not depend on it None, or a Tensor of zeros if `build`."""
     g = np.ones_like(value.data) if g is None else g
     serials = [leaf._node.serial for leaf in leaves if leaf._node is not None]
-    found = dict(
+    found = {} if value._node is None else dict(
         (node.serial, g) for node, g in backward_pass(value._node, Tensor(g) if build else g, set(serials), build, not build)
     )
     zero = (Tensor(np.zeros_like(leaf.data)) if build else None for leaf in leaves)

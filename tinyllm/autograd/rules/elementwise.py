@@ -7,6 +7,7 @@ import numpy as np
 from ...backend import device_of, to_device
 from ..operators import apply
 from ..table import composed, defvjp, raw
+from ..tensor import Tensor
 
 LN2, LN10 = math.log(2.0), math.log(10.0)             # Python floats: they leave float32 as it is
 
@@ -128,7 +129,14 @@ def cast(x, dtype):
 
 
 defvjp(cast, lambda g, _y, _x, _dtype: g)             # the pass casts every gradient to its input's dtype
-defvjp(to_device, lambda g, _y, x, _device: apply(to_device, g, device_of(raw(x))))
+
+
+def sent_back(g, _y, x, _device):
+    home = device_of(raw(x))
+    return g.to(home) if isinstance(g, Tensor) else to_device(g, home)
+
+
+defvjp(to_device, sent_back)
 
 
 @composed(np.astype)

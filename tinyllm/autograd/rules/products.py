@@ -199,13 +199,19 @@ def inverse(g, y, _x):
     return -np.matmul(_t(y), np.matmul(g, _t(y)))
 
 
-def solve_matrix(g, y, a, b):
-    z = np.linalg.solve(_t(a), g)
-    return -np.expand_dims(z, -1) * np.expand_dims(y, -2) if b.ndim == 1 else -np.matmul(z, _t(y))
+def solve_right(g, _y, a, _b):
+    if _b.ndim == 1:                                  # one vector for every matrix; g may be (…, n), which solve reads as a matrix
+        return np.linalg.solve(_t(a), np.expand_dims(g, -1))[..., 0]
+    return np.linalg.solve(_t(a), g)
+
+
+def solve_matrix(g, y, a, _b):
+    z = solve_right(g, y, a, _b)
+    return -np.expand_dims(z, -1) * np.expand_dims(y, -2) if _b.ndim == 1 else -np.matmul(z, _t(y))
 
 
 defvjp(np.linalg.inv, inverse)
-defvjp(np.linalg.solve, solve_matrix, lambda g, _y, a, b: np.linalg.solve(_t(a), g))
+defvjp(np.linalg.solve, solve_matrix, solve_right)
 defvjp(np.linalg.det, lambda g, y, x: np.expand_dims(g * y, (-1, -2)) * _t(np.linalg.inv(x)))
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..operators import TABLE
 from ..table import composed, defvjp
-from ..tensor import Tensor
 
 
 def spread(g, x, axis, keepdims):
@@ -157,7 +156,7 @@ def prod(x, axis=None, dtype=None, keepdims=False):
         x = np.astype(x, dtype)
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis).tolist())
     if not x.size:
-        return Tensor(np.prod(x.data, axis=axis, keepdims=keepdims))              # of nothing: 1, whatever x would be
+        return np.sum(x, axis=axes, keepdims=keepdims) + 1.0                      # of nothing: 1, whatever x would be
     kept = [n for i, n in enumerate(x.shape) if i not in axes]
     last = np.reshape(np.moveaxis(x, axes, tuple(range(-len(axes), 0))), (*kept, -1))
     y = np.cumprod(last, axis=-1)[..., -1]
