@@ -1,0 +1,23 @@
+"""Modules in reading order: module (parameters and trees of them), init, linear, embedding, normalization, dropout, positions, cache,
+attention, feedforward, transformer; summary prints a tree. `nn.init` holds the initialisers.
+
+Each layer draws or holds what its formula in `functional` needs; the mathematics stands there.
+"""
+
+from . import init
+from .module import Missed, Module, ModuleList, Parameter, Sequential
+from .linear import Linear
+from .embedding import Embedding
+from .normalization import LayerNorm, RMSNorm
+from .dropout import Dropout
+from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from .cache import KVCache, LayerCache
+from .attention import MultiHeadAttention, record_attention
+from .feedforward import FeedForward
+from .transformer import TransformerLayer
+
+__all__ = [
+    "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm", "RMSNorm", "Dropout",
+    "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "KVCache", "LayerCache", "MultiHeadAttention",
+    "record_attention", "FeedForward", "TransformerLayer",
+]
