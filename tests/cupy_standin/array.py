@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from . import api, devices, indexing
+from . import devices, indexing
 from .dispatch import SCALARS, call_function, call_ufunc, compute, refuse_host
+from .operators import fill
 from .transfers import record
 
 
@@ -189,55 +190,4 @@ class Flags:
         self.owndata = flags.owndata
 
 
-# ---------------------------------------------------------------- operators and methods, from tables
-
-def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[[ndarray, Any], Any]:
-    def method(self: ndarray, other: Any) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
-        return ufunc(other, self) if reflected else ufunc(self, other)
-
-    return method
-
-
-def _in_place(ufunc: np.ufunc) -> Callable[[ndarray, Any], Any]:
-    return lambda self, other: ufunc(self, other, out=self)
-
-
-def _unary(ufunc: np.ufunc) -> Callable[[ndarray], Any]:
-    return lambda self: ufunc(self)
-
-
-ARITHMETIC = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-    "lshift": np.left_shift, "rshift": np.right_shift,
-}
-COMPARISONS = {
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}
-for _name, _ufunc in {**ARITHMETIC, "matmul": np.matmul, "divmod": np.divmod}.items():
-    setattr(ndarray, f"__{_name}__", _operator(_ufunc))
-    setattr(ndarray, f"__r{_name}__", _operator(_ufunc, reflected=True))
-for _name, _ufunc in ARITHMETIC.items():
-    setattr(ndarray, f"__i{_name}__", _in_place(_ufunc))
-for _name, _ufunc in COMPARISONS.items():
-    setattr(ndarray, f"__{_name}__", _operator(_ufunc))
-for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
-    setattr(ndarray, f"__{_name}__", _unary(_ufunc))
-
-
-def _method(name: str, words: str) -> Callable[..., Any]:
-    def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
-        api.check_call(f"ndarray.{name}", words, args, kwargs)
-        if name in ("nonzero", "compress"):
-            record(f"to host: size of {name}()")
-        return compute(ndarray, getattr(np.ndarray, name), (self, *args), kwargs)
-
-    return method
-
-
-for _name, _words in api.METHODS.items():
-    writes_files = _name in ("dump", "dumps", "tofile")
-    if hasattr(np.ndarray, _name) and not hasattr(ndarray, _name) and not writes_files:
-        setattr(ndarray, _name, _method(_name, _words))
+fill(ndarray)

@@ -22,8 +22,8 @@ TAKES_FUNCTIONS = {"apply_along_axis", "apply_over_axes", "piecewise", "fromfunc
 ANSWERS_ARRAY = {"allclose", "array_equal", "array_equiv", "count_nonzero"}
 """NumPy answers a Python bool or int, CuPy an array without axes that stays on the device."""
 
-WAITS_FOR_SIZE = {"nonzero", "flatnonzero", "argwhere", "extract", "compress", "unique", "unique_all", "unique_values",
-                  "unique_counts", "unique_inverse", "trim_zeros"}
+WAITS_FOR_SIZE = {"nonzero", "flatnonzero", "argwhere", "extract", "compress", "bincount", "trim_zeros", "unique",
+                  "unique_all", "unique_values", "unique_counts", "unique_inverse"}
 """The size of the answer depends on the values: CuPy fetches it from the device, and the host waits."""
 
 
@@ -82,14 +82,19 @@ def call_function(kind: type, function: Callable[..., Any], args: tuple[Any, ...
         raise TypeError(f"{name} hands arrays to a function of yours: the stand-in does not run it")
     if plain in UPLOADS:
         return kind._asarray(args[0], *args[1:], **kwargs)
-    if plain == "repeat" and any(isinstance(x, kind) for x in (*args[1:2], kwargs.get("repeats"))):
-        raise TypeError("CuPy's np.repeat takes a number or a list of repeats, no array")
-    if plain == "where" and not isinstance(args[0], kind):
-        raise TypeError(f"CuPy's np.where needs an array as its condition, not {type(args[0]).__name__}")
-    if plain in WAITS_FOR_SIZE or (plain == "where" and len(args) == 1):
+    if plain == "where" and not hasattr(args[0], "astype"):
+        raise TypeError(f"CuPy's np.where needs an array or a NumPy scalar as its condition, not {args[0]!r}")
+    if _waits_for_size(plain, args, kwargs):
         record(f"to host: size of {name}")
     result = compute(kind, function, args, kwargs)
     return kind._of(np.asarray(result)) if plain in ANSWERS_ARRAY and not isinstance(result, kind) else result
+
+
+def _waits_for_size(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    if name == "repeat":
+        given = {**dict(zip(("a", "repeats"), args, strict=False)), **kwargs}
+        return not np.isscalar(given["repeats"])
+    return name in WAITS_FOR_SIZE or (name == "where" and len(args) == 1)
 
 
 def call_ufunc(kind: type, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

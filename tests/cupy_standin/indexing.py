@@ -1,4 +1,4 @@
-"""x[key] and x[key] = value on the values of a stand-in array, with CuPy's limits and a few more.
+"""x[key], x[key] = value, cupy.add.at(x, key, value) on the values of a stand-in array, with CuPy's limits and others.
 
 CuPy copies host arrays in a key or on the right-hand side to the device without a word; here they are refused.
 """
@@ -33,6 +33,12 @@ def put(values: np.ndarray, key: Any, value: Any, kind: type) -> None:
     if isinstance(value, kind) and not _same_memory(place, new) and np.shares_memory(place, new):
         raise ValueError("the right-hand side overlaps the left one: on a GPU either may be read first, copy it")
     place[...] = new
+
+
+def at(ufunc: np.ufunc, values: np.ndarray, key: Any, value: Any, kind: type) -> None:
+    refuse_host(value)
+    parts, _ = _parts(key, kind)
+    ufunc.at(values, parts, value._values if isinstance(value, kind) else value)
 
 
 def _parts(key: Any, kind: type) -> tuple[tuple[Any, ...], bool]:

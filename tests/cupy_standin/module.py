@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import api, devices, random
+from . import api, devices, indexing, random
 from .array import ndarray
 from .dispatch import SCALARS, call_function, call_ufunc
 from .transfers import transfers
@@ -33,6 +34,26 @@ class Kernel:
         raise RuntimeError("no GPU: the stand-in for CuPy compiles no kernels")
 
 
+class Ufunc:
+    """cupy.add and the like. Called by CuPy's own name, `at` takes every key that x[key] takes; np.add.at does not."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self.ufunc = ufunc
+        for method in ("reduce", "accumulate", "reduceat", "outer"):
+            setattr(self, method, functools.partial(self._call, method))
+
+    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return call_ufunc(ndarray, self.ufunc, method, args, kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call("__call__", *args, **kwargs)
+
+    def at(self, a: ndarray, indices: Any, b: Any) -> None:
+        api.check_ufunc(self.ufunc, "at", {})
+        api.check_at(self.ufunc, a.dtype)
+        indexing.at(self.ufunc, a._values, indices, b, ndarray)
+
+
 class Module(types.ModuleType):
     """cupy, cupy.linalg, cupy.fft: the functions CuPy and NumPy share, checked and computed like dispatched ones."""
 
@@ -42,7 +63,7 @@ class Module(types.ModuleType):
         if self.__name__ == "cupy" and name in CONSTANTS:
             return function
         if isinstance(function, np.ufunc) and name in api.UFUNCS:
-            return lambda *args, **kwargs: call_ufunc(ndarray, function, "__call__", args, kwargs)
+            return Ufunc(function)
         if callable(function) and not isinstance(function, type) and api.find_function(function):
             return lambda *args, **kwargs: call_function(ndarray, function, args, kwargs)
         raise AttributeError(f"the stand-in's {self.__name__} has no {name}")

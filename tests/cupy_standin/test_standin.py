@@ -59,6 +59,7 @@ ALLOWED = {
     "tensordot": lambda x, i: np.tensordot(x, x, axes=([0], [0])),
     "concatenate": lambda x, i: np.concatenate([x, x[:1]], axis=0),
     "stack": lambda x, i: np.stack((x, x), axis=-1),
+    "repeat": lambda x, i: np.repeat(x, i[:4], axis=1),
     "split": lambda x, i: np.split(x, 2, axis=1)[1],
     "reshape": lambda x, i: x.reshape(2, -1) + np.reshape(x, (2, 6)),
     "transpose": lambda x, i: x.transpose(1, 0) + np.swapaxes(x, 0, 1) + x.T,
@@ -133,6 +134,17 @@ def test_add_at(cupy, dtype):
     np.testing.assert_array_equal(cupy.asnumpy(d), x)
 
 
+def test_add_at_by_cupys_name(cupy):
+    """np.add.at of CuPy arrays takes one index array; cupy.add.at takes what x[…] takes."""
+    x, i = np.zeros((4, 3), F32), np.array([1, 1, 3])
+    d = cupy.asarray(x)
+    cupy.add.at(d, (cupy.asarray(i), 2), cupy.asarray(example((3,))))
+    cupy.add.at(d, (slice(None), cupy.asarray(i[:2])), 1)
+    np.add.at(x, (i, 2), example((3,)))
+    np.add.at(x, (slice(None), i[:2]), 1)
+    np.testing.assert_allclose(cupy.asnumpy(d), x, rtol=1e-6)
+
+
 def test_add_reduceat(cupy):
     x, i = example((6, 2)), np.array([0, 2, 3])
     result = np.add.reduceat(cupy.asarray(x), cupy.asarray(i), axis=0)
@@ -189,6 +201,7 @@ def test_module_functions(cupy):
     assert cupy.get_array_module(cupy.ones(2)) is cupy
     assert cupy.get_array_module(np.ones(2)) is np
     np.testing.assert_allclose(cupy.asnumpy(cupy.exp(cupy.full((2,), 1.0))), np.e)
+    np.testing.assert_allclose(cupy.asnumpy(cupy.add.reduce(cupy.ones((2, 3)), axis=1)), [3, 3])
     np.testing.assert_allclose(cupy.asnumpy(cupy.linalg.norm(cupy.array([3.0, 4.0]))), 5)
     assert cupy.float32 is np.float32
     assert copy.deepcopy(cupy.ones(2)).shape == (2,)
@@ -228,6 +241,8 @@ REFUSED = {
     "host 0-d array": (lambda x, h: x * np.array(2.0), "NumPy array"),
     "host array as an index": (lambda x, h: x[h.astype(int)], "NumPy array"),
     "host mask": (lambda x, h: x[h > 0], "NumPy array"),
+    "host array in cupy.add.at": (lambda x, h: sys.modules["cupy"].add.at(x, (h.astype(int),), 1), "NumPy array"),
+    "subtract.at by CuPy's name": (lambda x, h: sys.modules["cupy"].subtract.at(x, 0, 1), "np.subtract.at takes int32"),
     "host array in a list index": (lambda x, h: x[[h[0].astype(int)]], "NumPy array"),
     "host right-hand side": (lambda x, h: operator.setitem(x, slice(None), h), "NumPy array"),
     "list as right-hand side": (lambda x, h: operator.setitem(x, 0, [1, 2, 3, 4]), "only arrays and numbers"),
@@ -237,7 +252,6 @@ REFUSED = {
     "array of a list": (lambda x, h: np.array([x, x]), "use .get"),
     "assigned to a host array": (lambda x, h: operator.setitem(h, slice(None), x), "use .get"),
     "as a number of times": (lambda x, h: list(range(x)), "integer"),
-    "repeat by an array": (lambda x, h: np.repeat(x, x), "np.repeat"),
     "where on a number": (lambda x, h: np.where(True, x, x), "np.where"),
     "astype casting": (lambda x, h: x.astype(int, casting="unsafe"), "casting"),
     "function of mine": (lambda x, h: np.apply_along_axis(sum, 0, x), "function of yours"),
@@ -317,6 +331,8 @@ TRANSFERS = {
     "to host: format()": lambda c, x: f"{x}",
     "to host: size of a boolean index": lambda c, x: x[x > 0],
     "to host: size of np.nonzero": lambda c, x: np.nonzero(x),
+    "to host: size of np.where": lambda c, x: np.where(x),
+    "to host: size of np.repeat": lambda c, x: np.repeat(x, x.astype(int)),
 }
 
 
