@@ -1,4 +1,4 @@
-"""The operators and methods of the stand-in's array, from tables: an operator calls NumPy's ufunc, a method is checked."""
+"""The operators and methods of the stand-in's array, from tables: operators call ufuncs, methods check arguments."""
 
 from __future__ import annotations
 
