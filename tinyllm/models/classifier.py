@@ -1,0 +1,97 @@
+"""A classifier on either trunk: one vector for the whole text, then a linear map to the labels (formula F14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from .. import backend
+from ..backend import Array
+from ..nn import Dropout, Linear, init
+from .inputs import checked_ids, checked_mask
+from .pretrained import Pretrained, class_of
+from .trunk import Trunk
+
+POOLINGS = ("mean", "max", "cls", "last")
+
+
+def pool(h: Any, mask: Array, how: str) -> Any:
+    """One vector a text from one a token: h (B, T, C), mask (B, T) of booleans, True = a real token → (B, C).
+
+    mean: Σ_t m_t h_t / Σ_t m_t. max: of each feature over the real tokens. cls and last: the first and the last real token's;
+    under a causal trunk the last alone has seen the whole text. In all, a padded place has weight 0.
+    """
+    if how == "mean":
+        share = (mask / mask.sum(axis=1, keepdims=True)).astype(h.dtype)            # (B, T)
+        return (share[:, None, :] @ h)[:, 0]                                        # (B, 1, T) @ (B, T, C)
+    if how == "max":
+        return np.max(np.where(mask[:, :, None], h, -np.inf), axis=1)
+    order = np.cumsum(mask, axis=1)                                                 # 1 at the first real token, … n at the last
+    nth = 1 if how == "cls" else order[:, -1:]
+    return (((order == nth) & mask)[:, None, :].astype(h.dtype) @ h)[:, 0]          # one-hot: a product picks the row
+
+
+class SequenceClassifier(Pretrained):
+    """logits = dropout(pool(trunk.hidden(ids))) Wᵀ + b: integer ids (B, T) → (B, n_labels).
+
+        classifier = SequenceClassifier(Bert.from_pretrained("runs/masked/best"), n_labels=10)
+
+    The trunk is a GPT or a Bert and is trained along. `labels`, the names, are saved with the model.
+
+    Raises ValueError for an unknown pooling, fewer than 2 labels, names of another number, and a text without a real token.
+    Source: Devlin et al. 2019, §4.1; Radford et al. 2018, §3.2.
+    """
+
+    model_type = "classifier"
+
+    def __init__(
+        self, trunk: Trunk, n_labels: int, pooling: str = "mean", dropout: float = 0.0, labels: Sequence[str] | None = None
+    ) -> None:
+        if pooling not in POOLINGS:
+            raise ValueError(f"no pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
+        if n_labels < 2:
+            raise ValueError(f"{n_labels} label is nothing to choose from: a classifier needs at least 2")
+        if labels is not None and len(labels) != n_labels:
+            raise ValueError(f"{len(labels)} names for {n_labels} labels: give one name for each")
+        self.trunk, self.pooling = trunk, pooling
+        self.labels = None if labels is None else tuple(labels)
+        self.dropout = Dropout(dropout)
+        self.head = Linear(trunk.config.d_model, n_labels)
+        init.normal_(self.head.weight)
+        init.zeros_(self.head.bias)
+
+    def forward(self, ids: Any, attention_mask: Any = None) -> Any:
+        ids = checked_ids(ids)
+        mask = checked_mask(attention_mask, ids.shape)
+        if mask is None:
+            mask = np.ones(ids.shape, bool)
+        elif not mask.any(axis=1).all():
+            raise ValueError(f"text {int(np.argmin(mask.any(axis=1)))} of the batch has no real token: there is nothing to classify")
+        h = self.trunk.hidden(ids, mask)                                            # (B, T, C)
+        return self.head(self.dropout(pool(h, backend.to_device(mask, h.device), self.pooling)))
+
+    def config_dict(self) -> dict[str, Any]:
+        return {
+            "n_labels": self.head.weight.shape[0], "pooling": self.pooling, "dropout": self.dropout.p,
+            "labels": None if self.labels is None else list(self.labels),
+            "trunk": {"model_type": self.trunk.model_type, **self.trunk.config_dict()},
+        }
+
+    @classmethod
+    def from_config_dict(cls, values: dict[str, Any]) -> Self:
+        try:
+            inner = dict(values["trunk"])
+            n_labels, pooling, dropout, labels = (values[name] for name in ("n_labels", "pooling", "dropout", "labels"))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"a classifier's config needs n_labels, pooling, dropout, labels and trunk, this one has {values}") from None
+        if not isinstance(n_labels, int) or n_labels > 1 << 20 or not isinstance(dropout, int | float):
+            raise ValueError(f"n_labels {n_labels!r} or dropout {dropout!r} of the config is no sensible number")
+        trunk_class = class_of(inner.pop("model_type", None))
+        if not issubclass(trunk_class, Trunk):
+            raise ValueError(f"a classifier stands on a GPT or a Bert, not on a {trunk_class.__name__}")
+        return cls(trunk_class.from_config_dict(inner), n_labels, pooling, dropout, labels)
+
+    def extra_repr(self) -> str:
+        return f"pooling={self.pooling!r}"
