@@ -13,11 +13,11 @@ itself by generate_api.py), host arrays beside its own, a silent way to the host
 stricter: host arrays as indices and right-hand sides, an index out of bounds, a place written twice with different
 values, overlapping assignment, arrays of a device that is not the current one.
 
-Reading order: api (what CuPy has), transfers, devices, dispatch, indexing, operators, array, random, module.
+Reading order: api (what CuPy has), traffic, devices, dispatch, indexing, operators, array, random, module.
 """
 
 from .array import ndarray
 from .module import install
-from .transfers import no_transfers, transfers
+from .traffic import no_transfers, transfers
 
 __all__ = ["install", "ndarray", "no_transfers", "transfers"]

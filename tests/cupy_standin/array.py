@@ -13,7 +13,7 @@ import numpy as np
 from . import devices, indexing
 from .dispatch import SCALARS, call_function, call_ufunc, compute, refuse_host
 from .operators import fill
-from .transfers import record
+from .traffic import record
 
 
 class ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import api, devices
-from .transfers import record
+from .traffic import record
 
 SCALARS = {int, float, bool, complex, *(np.dtype(c).type for c in "?bhilqBHILQefdFD")}
 """What CuPy takes beside its own arrays: Python's numbers and NumPy's scalars, exactly these types."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import SCALARS, refuse_host
-from .transfers import record
+from .traffic import record
 
 
 def get(values: np.ndarray, key: Any, kind: type) -> np.ndarray:

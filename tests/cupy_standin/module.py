@@ -14,7 +14,7 @@ import numpy as np
 from . import api, devices, indexing, random
 from .array import ndarray
 from .dispatch import SCALARS, call_function, call_ufunc
-from .transfers import transfers
+from .traffic import transfers
 
 CONSTANTS = {"newaxis", "pi", "e", "inf", "nan", "bool_", *(scalar.__name__ for scalar in SCALARS)}
 

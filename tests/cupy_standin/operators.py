@@ -9,7 +9,7 @@ import numpy as np
 
 from . import api
 from .dispatch import compute
-from .transfers import record
+from .traffic import record
 
 ARITHMETIC = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
