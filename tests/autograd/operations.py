@@ -6,6 +6,7 @@ and poles. `covers` names the entries of the derivative table that the row is th
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable
@@ -15,11 +16,10 @@ from typing import Any
 import numpy as np
 
 import tinyllm
-from tinyllm.autograd.rules import elementwise, indexing, products, reductions, shapes
-from tinyllm.autograd.tensor import TABLE
-from tinyllm.backend import to_device
-
 from tests.autograd.draws import Draw
+from tinyllm.autograd.operators import TABLE
+from tinyllm.autograd.rules import elementwise, indexing, products, reductions, shapes
+from tinyllm.backend import to_device
 
 Call = tuple[Callable, list[np.ndarray]]
 
@@ -55,7 +55,8 @@ def row(*covers: Any, **options: Any) -> Callable:
 # ---------------------------------------------------------------- elementwise, of one argument
 
 UNARY = {
-    np.negative: "real", np.positive: "real", np.square: "real", np.reciprocal: "nonzero", np.sqrt: "positive", np.cbrt: "nonzero",
+    np.negative: "real", np.positive: "real", np.square: "real", np.reciprocal: "nonzero", np.sqrt: "positive",
+    np.cbrt: "nonzero",
     np.exp: "real", np.exp2: "real", np.expm1: "real", np.log: "positive", np.log2: "positive", np.log10: "positive",
     np.log1p: "unit", np.sin: "real", np.cos: "real", np.tan: "unit", np.arcsin: "unit", np.arccos: "unit", np.arctan: "real",
     np.sinh: "real", np.cosh: "real", np.tanh: "real", np.arcsinh: "real", np.arccosh: "above one", np.arctanh: "unit",
@@ -74,8 +75,8 @@ for _fn, _domain in UNARY.items():
 # ---------------------------------------------------------------- elementwise, of two
 
 BINARY = {
-    np.add: "real", np.subtract: "real", np.multiply: "real", np.logaddexp: "real", np.logaddexp2: "real", np.arctan2: "nonzero",
-    np.hypot: "nonzero", np.maximum: "distinct", np.minimum: "distinct", np.fmax: "distinct", np.fmin: "distinct",
+    np.add: "real", np.subtract: "real", np.multiply: "real", np.logaddexp: "real", np.logaddexp2: "real",
+    np.arctan2: "nonzero",    np.hypot: "nonzero", np.maximum: "distinct", np.minimum: "distinct", np.fmax: "distinct", np.fmin: "distinct",
     np.divide: "nonzero", np.power: "positive",
 }
 
@@ -338,7 +339,7 @@ def trapezoid(d: Draw) -> Call:
 
 # ---------------------------------------------------------------- extremes and order
 
-for _fn in (np.max, np.min):
+for _fn in (np.max, np.min, np.amax, np.amin):
     ROWS.append(Row(_fn.__name__, _reduction(_fn, "distinct", zero=False), (_fn,)))
 ROWS.append(Row("ptp", _reduction(np.ptp, "distinct", zero=False), (np.ptp,)))
 
@@ -606,8 +607,8 @@ if hasattr(np, "matvec"):
 def tensordot(d: Draw) -> Call:
     fn = d.choice([np.tensordot, np.linalg.tensordot])
     a, b, axes = d.choice([
-        ((2, 3), (3, 2), 1), ((2, 3), (2, 3, 2), 2), ((2,), (3,), 0), ((3, 2), (2, 3), ((0,), (1,))), ((2, 3, 1), (3, 2), ([1, 0], [0, 1])),
-        ((2, 3), (2, 3), ((-1, 0), (-1, 0))), ((2, 3), (4, 3), (-1, 1)), ((2, 0), (0, 3), 1),
+        ((2, 3), (3, 2), 1), ((2, 3), (2, 3, 2), 2), ((2,), (3,), 0), ((3, 2), (2, 3), ((0,), (1,))),
+        ((2, 3, 1), (3, 2), ([1, 0], [0, 1])), ((2, 3), (2, 3), ((-1, 0), (-1, 0))), ((2, 3), (4, 3), (-1, 1)), ((2, 0), (0, 3), 1),
     ])
     return lambda x, y: fn(x, y, axes=axes), [d.array(a), d.array(b)]
 
@@ -628,9 +629,9 @@ def cross(d: Draw) -> Call:
 
 
 EINSUMS = [
-    "ij,jk->ik", "ij,jk", "bhqd,bhkd->bhqk", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->", "ii->i", "ii", "ij,ij->ij", "ij,j,i->i",
-    "i->i", "ij,kl->", "iij->j", "ii,ij->j", "...ij,...jk->...ik", "i...->...", "ij...,jk...->ik...", "...->...", "ij,jk,kl->il",
-    " i j , j -> i", "ijj,j->i", "i,", "ij,kj->", "ab,ba",
+    "ij,jk->ik", "ij,jk", "bhqd,bhkd->bhqk", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->", "ii->i", "ii", "ij,ij->ij",
+    "ij,j,i->i", "i->i", "ij,kl->", "iij->j", "ii,ij->j", "...ij,...jk->...ik", "i...->...", "ij...,jk...->ik...", "...->...",
+    "ij,jk,kl->il", " i j , j -> i", "ijj,j->i", "i,", "ij,kj->", "ab,ba",
 ]
 
 
@@ -686,7 +687,7 @@ def matrix_power(d: Draw) -> Call:
 @row(np.linalg.multi_dot, rounding=True)
 def multi_dot(d: Draw) -> Call:
     sides = [d.integer(1, 3) for _ in range(d.integer(3, 5))]
-    return lambda *xs: np.linalg.multi_dot(xs), [d.array(pair) for pair in zip(sides, sides[1:], strict=False)]
+    return lambda *xs: np.linalg.multi_dot(xs), [d.array(pair) for pair in itertools.pairwise(sides)]
 
 
 # ---------------------------------------------------------------- norms

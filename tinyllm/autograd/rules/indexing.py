@@ -81,6 +81,8 @@ def _host_safe(indices, x):
 
 @composed(np.compress)
 def compress(condition, a, axis=None):
+    if np.ndim(condition) != 1:
+        raise ValueError(f"condition of shape {np.shape(condition)}: np.compress takes one dimension; see also a[condition]")
     if axis is None:
         a, axis = np.reshape(a, -1), 0
     return np.take(a, np.flatnonzero(condition), axis=axis)

@@ -175,6 +175,16 @@ for _fn in (np.max, np.min, np.nanmax, np.nanmin):
     defvjp(_fn, extreme)
 
 
+@composed(np.amax)
+def amax(x, axis=None, keepdims=False):
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@composed(np.amin)
+def amin(x, axis=None, keepdims=False):
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
 @composed(np.ptp)
 def ptp(x, axis=None, keepdims=False):
     return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
