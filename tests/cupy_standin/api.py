@@ -55,6 +55,8 @@ def check_call(name: str, words: str, args: tuple[Any, ...], kwargs: dict[str, A
         signature(words).bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"CuPy's {name} takes ({words}): {error}") from None
+    if "kind?" in words.split() and kwargs.get("kind") not in (None, "stable"):
+        raise TypeError(f"CuPy's {name} sorts by kind=None or 'stable', not {kwargs['kind']!r}")
 
 
 def find_function(function: Callable[..., Any]) -> tuple[str, str] | None:

@@ -252,6 +252,7 @@ REFUSED = {
     "array of a list": (lambda x, h: np.array([x, x]), "use .get"),
     "assigned to a host array": (lambda x, h: operator.setitem(h, slice(None), x), "use .get"),
     "as a number of times": (lambda x, h: list(range(x)), "integer"),
+    "sorted in another way": (lambda x, h: np.argsort(x, kind="quicksort"), "by kind=None or 'stable'"),
     "where on a number": (lambda x, h: np.where(True, x, x), "np.where"),
     "astype casting": (lambda x, h: x.astype(int, casting="unsafe"), "casting"),
     "function of mine": (lambda x, h: np.apply_along_axis(sum, 0, x), "function of yours"),
