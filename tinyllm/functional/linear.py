@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .formula import formula
+from .fusing import matrix, ones
 
 
 @formula
@@ -34,3 +35,19 @@ def _check(x, weight, bias=None):
         raise ValueError(f"linear: x {x.shape} and weight {weight.shape}: x (..., in) needs a weight (out, in)")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias {bias.shape} and weight {weight.shape}: a weight (out, in) needs a bias (out,)")
+
+
+@linear.fused
+def linear(x, weight, bias=None):
+    """One product for all leading axes together; the bias is added in place, its gradient a product with ones."""
+    rows = matrix(x)                                                                # (N, in)
+    y = rows @ weight.T                                                             # (N, out)
+    if bias is not None:
+        y += bias
+
+    def vjp(g):
+        g_rows = matrix(g)                                                          # (N, out)
+        gx = (g_rows @ weight).reshape(x.shape)
+        return gx, g_rows.T @ rows, None if bias is None else ones(len(g_rows), g) @ g_rows
+
+    return y.reshape(*x.shape[:-1], weight.shape[0]), vjp

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .checks import check_kind
 from .formula import formula
+from .fusing import matrix, ones
 from .softmax import log_softmax
 
 
@@ -49,9 +51,7 @@ def cross_entropy(
 
 @cross_entropy.check
 def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weights=None):
-    if getattr(getattr(targets, "dtype", None), "kind", "") not in "iu":
-        kind = getattr(targets, "dtype", type(targets).__name__)
-        raise TypeError(f"targets are {kind}: pass an integer array of class numbers")
+    check_kind("targets", targets, "iu", "integers, the number of a class each")
     if logits.shape[:-1] != targets.shape:
         raise ValueError(f"logits {logits.shape} and targets {targets.shape}: logits need one axis more, the classes, at the end")
     n_classes = logits.shape[-1]
@@ -70,6 +70,45 @@ def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weight
             raise TypeError(f"class_weights is a {type(class_weights).__name__}: pass an array, it is a constant")
         if class_weights.shape != (n_classes,):
             raise ValueError(f"class_weights has shape {class_weights.shape}: one weight for each of {n_classes} classes")
+
+
+@cross_entropy.fused
+def cross_entropy(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weights=None):
+    """With shifted logits s and the target distribution t of row n: cost_n = log Σ exp(s) Σ t − Σ t s.
+
+    exp(s) is kept. The gradient is t's total times softmax(s), minus t: two products and a subtraction at the targets.
+    """
+    z = matrix(logits)                                                              # (N, V)
+    n_rows, n_classes = z.shape
+    y = targets.reshape(-1)                                                         # (N,)
+    counted = (y != ignore_index).astype(z.dtype)
+    classes = np.where(y == ignore_index, 0, y)
+    each_row = np.arange(n_rows, like=z)
+    w = ones(n_classes, z) if class_weights is None else class_weights.astype(z.dtype)
+    weights = counted if class_weights is None else counted * w[classes]
+    at_target = weights * (1.0 - label_smoothing)                                   # t_y, but for its share of what follows
+    at_all = counted * (label_smoothing / n_classes)                                # t_c / w_c for every c
+    t_total = at_target + at_all * np.sum(w)
+    total = np.sum(weights)
+    total = total + (total == 0)
+
+    e = z - np.max(z, axis=-1, keepdims=True)
+    t_dot_s = at_target @ e[each_row, classes]
+    if label_smoothing:
+        t_dot_s = t_dot_s + at_all @ (e @ w)
+    np.exp(e, out=e)
+    sums = e @ ones(n_classes, z)                                                   # (N,)
+    loss = (t_total @ np.log(sums) - t_dot_s) / total
+
+    def vjp(g):
+        scale = g / total
+        gz = e * (t_total * scale / sums)[:, None]
+        gz[each_row, classes] -= at_target * scale
+        if label_smoothing:
+            gz -= (at_all * scale)[:, None] * w
+        return (gz.reshape(logits.shape),)
+
+    return loss, vjp
 
 
 @formula
@@ -92,3 +131,16 @@ def mse_loss(prediction: Any, target: Any) -> Any:
 def _check_pair(prediction, target):
     if prediction.shape != target.shape or not prediction.size:
         raise ValueError(f"prediction {prediction.shape} and target {target.shape}: shapes must be equal and not empty")
+
+
+@mse_loss.fused
+def mse_loss(prediction, target):
+    """The sum of squares is a dot product of the difference with itself."""
+    difference = prediction - target
+    flat = difference.reshape(-1)
+
+    def vjp(g):
+        gx = difference * (g * (2.0 / flat.size))
+        return gx, -gx
+
+    return flat @ flat / flat.size, vjp

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .checks import check_width
 from .formula import formula
+from .fusing import matrix, ones, scratch, tiles
 
 
 @formula
@@ -59,8 +61,56 @@ def _check_rms(x, weight, eps=1e-6):
     check_width("rms_norm", x, weight=weight)
 
 
-def check_width(name: str, x: Any, **vectors: Any) -> None:
-    """Raise ValueError unless each vector (None passes) is as wide as x's last axis."""
-    for what, vector in vectors.items():
-        if vector is not None and (x.ndim == 0 or vector.shape != x.shape[-1:]):
-            raise ValueError(f"{name}: {what} has shape {vector.shape}, x {x.shape}: {what} must be as wide as x's last axis")
+@layer_norm.fused
+def layer_norm(x, weight, bias=None, eps=1e-5):
+    return _normalized(x, weight, bias, eps, centre=True)
+
+
+@rms_norm.fused
+def rms_norm(x, weight, eps=1e-6):
+    y, vjp = _normalized(x, weight, None, eps, centre=False)
+    return y, lambda g: vjp(g)[:2]
+
+
+def _normalized(x, weight, bias, eps, centre):
+    """Both norms, tile by tile: h and r are kept.
+
+    Every mean is a product with a vector: mean(d) = g weight / C, and g h, computed once, gives mean(h d) = (g h) weight / C
+    as well as the weight's gradient, Σ g h.
+    """
+    rows = matrix(x)                                                                # (N, C)
+    n_rows, width = rows.shape
+    h, y = np.empty_like(rows), np.empty_like(rows)
+    r = np.empty_like(rows, shape=(n_rows, 1))
+    mean = ones(width, rows) * (1.0 / width)                                        # x @ mean is the mean
+    work = scratch(rows)
+    for tile in tiles(rows):
+        part = rows[tile]
+        if centre:
+            part = np.subtract(part, (part @ mean)[:, None], out=h[tile])
+        square = np.multiply(part, part, out=work[: len(part)])
+        np.divide(1.0, np.sqrt((square @ mean)[:, None] + eps), out=r[tile])
+        np.multiply(part, r[tile], out=h[tile])
+        np.multiply(h[tile], weight, out=y[tile])
+        if bias is not None:
+            y[tile] += bias
+
+    def vjp(g):
+        g_rows = matrix(g)                                                          # (N, C)
+        gx = np.empty_like(rows)
+        g_weight = np.zeros_like(weight)
+        w_mean = weight * (1.0 / width)
+        work = scratch(rows)
+        for tile in tiles(rows):
+            part = g_rows[tile]
+            gh = np.multiply(part, h[tile], out=work[: len(part)])
+            g_weight += ones(len(part), gh) @ gh
+            correction = np.multiply(h[tile], (gh @ w_mean)[:, None], out=gh)
+            if centre:
+                correction += (part @ w_mean)[:, None]
+            d = np.multiply(part, weight, out=gx[tile])
+            d -= correction
+            d *= r[tile]
+        return gx.reshape(x.shape), g_weight, None if bias is None else ones(n_rows, g) @ g_rows
+
+    return y.reshape(x.shape), vjp

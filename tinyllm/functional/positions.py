@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend import DTYPE
+from .checks import check_broadcasts
 from .formula import formula
 
 
@@ -70,6 +71,22 @@ def _check(x, cos, sin):
     for name, table in (("cos", cos), ("sin", sin)):
         if isinstance(table, Tensor) and table.requires_grad:
             raise TypeError(f"rotary: {name} carries a gradient, but the angles are constants: pass {name}.detach()")
-        pairs = zip(reversed(table.shape), reversed(wanted))
-        if table.ndim > x.ndim or any(m not in (1, n) for m, n in pairs):
-            raise ValueError(f"rotary: {name} has shape {table.shape}, x {x.shape}: it must broadcast to {wanted}")
+        check_broadcasts(f"rotary: {name}", table.shape, wanted)
+
+
+@rotary.fused
+def rotary(x, cos, sin):
+    return _turned(x, cos, sin), lambda g: (_turned(g, cos, -sin),)
+
+
+def _turned(x, cos, sin):
+    """Written half by half into one array, of x's memory layout."""
+    half = x.shape[-1] // 2
+    a, b = x[..., :half], x[..., half:]
+    y = np.empty_like(x)
+    y_a, y_b = y[..., :half], y[..., half:]
+    np.multiply(a, cos, out=y_a)
+    np.multiply(b, cos, out=y_b)
+    y_a -= b * sin
+    y_b += a * sin
+    return y

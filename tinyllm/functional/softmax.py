@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import check_broadcasts, check_kind
 from .formula import formula
 
 
@@ -36,16 +37,28 @@ def softmax(x: Any, axis: int = -1, where: Any = None) -> Any:
 @softmax.check
 def _check(x, axis=-1, where=None):
     if where is not None:
-        check_mask("where", where, x.shape)
+        check_kind("where", where, "b", "booleans, True = takes part")
+        check_broadcasts("where", where.shape, x.shape)
 
 
-def check_mask(name: str, mask: Any, shape: tuple[int, ...]) -> None:
-    """Raise TypeError unless mask is an array of booleans, ValueError unless it broadcasts to shape."""
-    if getattr(mask, "dtype", None) != bool:
-        raise TypeError(f"{name} is {getattr(mask, 'dtype', type(mask).__name__)}: make it an array of booleans, True = takes part")
-    pairs = zip(reversed(mask.shape), reversed(shape))
-    if len(mask.shape) > len(shape) or any(m not in (1, n) for m, n in pairs):
-        raise ValueError(f"{name} has shape {mask.shape}, which does not broadcast to {shape}: each axis must match or be 1")
+@softmax.fused
+def softmax(x, axis=-1, where=None):
+    """One array from scores to probabilities. The gradient needs y alone: y (g − Σ g y)."""
+    y = x if where is None else np.where(where, x, float(np.finfo(x.dtype).min))
+    y = y - np.max(y, axis=axis, keepdims=True)
+    np.exp(y, out=y)
+    if where is not None:
+        y *= where
+    total = np.sum(y, axis=axis, keepdims=True)
+    total += total == 0
+    y /= total
+
+    def vjp(g):
+        gx = g * y
+        gx -= y * np.sum(gx, axis=axis, keepdims=True)
+        return (gx,)
+
+    return y, vjp
 
 
 @formula
@@ -61,3 +74,18 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     """
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+@log_softmax.fused
+def log_softmax(x, axis=-1):
+    """g − exp(y) Σ g: the gradient needs y alone."""
+    y = x - np.max(x, axis=axis, keepdims=True)
+    y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
+
+    def vjp(g):
+        gx = np.exp(y)
+        gx *= -np.sum(g, axis=axis, keepdims=True)
+        gx += g
+        return (gx,)
+
+    return y, vjp
