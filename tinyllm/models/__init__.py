@@ -1,4 +1,5 @@
-"""Models in reading order: config, inputs (what a call checks), trunk (embedding, positions, layers), gpt, bert, classifier, pretrained.
+"""Models in reading order: config, inputs (what a call checks), trunk (embedding, positions, layers), gpt, bert, classifier,
+pretrained.
 
     model = GPT(GPTConfig(vocab_size=65)); model(ids)               # (B, T) → (B, T, 65)
     model.save_pretrained(folder); GPT.from_pretrained(folder)

@@ -12,7 +12,7 @@ from .trunk import Trunk
 
 
 class MaskedHead(Module):
-    """norm(gelu(dense(h))) Eᵀ + b: what token stands at a place, from its vector. E is the embedding, or a matrix of its own."""
+    """norm(gelu(dense(h))) Eᵀ + b: which token stands at a place, by its vector; E is the embedding or an own matrix."""
 
     def __init__(self, d_model: int, vocab_size: int, tied: Parameter | None) -> None:
         self.dense = Linear(d_model, d_model)

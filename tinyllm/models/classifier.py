@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import backend
 from ..backend import Array
-from ..nn import Dropout, Linear, init
+from ..nn import Dropout, Linear
+from .config import LARGEST
 from .inputs import checked_ids, checked_mask
 from .pretrained import Pretrained, class_of
-from .trunk import Trunk
+from .trunk import Trunk, start
 
 POOLINGS = ("mean", "max", "cls", "last")
 
@@ -59,8 +60,7 @@ class SequenceClassifier(Pretrained):
         self.labels = None if labels is None else tuple(labels)
         self.dropout = Dropout(dropout)
         self.head = Linear(trunk.config.d_model, n_labels)
-        init.normal_(self.head.weight)
-        init.zeros_(self.head.bias)
+        start(self.head)
 
     def forward(self, ids: Any, attention_mask: Any = None) -> Any:
         ids = checked_ids(ids)
@@ -68,7 +68,8 @@ class SequenceClassifier(Pretrained):
         if mask is None:
             mask = np.ones(ids.shape, bool)
         elif not mask.any(axis=1).all():
-            raise ValueError(f"text {int(np.argmin(mask.any(axis=1)))} of the batch has no real token: there is nothing to classify")
+            empty = int(np.argmin(mask.any(axis=1)))
+            raise ValueError(f"text {empty} of the batch has no real token: there is nothing to classify")
         h = self.trunk.hidden(ids, mask)                                            # (B, T, C)
         return self.head(self.dropout(pool(h, backend.to_device(mask, h.device), self.pooling)))
 
@@ -85,9 +86,11 @@ class SequenceClassifier(Pretrained):
             inner = dict(values["trunk"])
             n_labels, pooling, dropout, labels = (values[name] for name in ("n_labels", "pooling", "dropout", "labels"))
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"a classifier's config needs n_labels, pooling, dropout, labels and trunk, this one has {values}") from None
-        if not isinstance(n_labels, int) or n_labels > 1 << 20 or not isinstance(dropout, int | float):
-            raise ValueError(f"n_labels {n_labels!r} or dropout {dropout!r} of the config is no sensible number")
+            raise ValueError("a classifier's config needs n_labels, pooling, dropout, labels and trunk") from None
+        if not isinstance(n_labels, int) or n_labels > LARGEST or not isinstance(dropout, int | float):
+            raise ValueError(f"n_labels {n_labels!r} or dropout {dropout!r} is no sensible number")
+        if not (labels is None or (isinstance(labels, list) and all(isinstance(label, str) for label in labels))):
+            raise ValueError("labels must be a list of names, or null")
         trunk_class = class_of(inner.pop("model_type", None))
         if not issubclass(trunk_class, Trunk):
             raise ValueError(f"a classifier stands on a GPT or a Bert, not on a {trunk_class.__name__}")

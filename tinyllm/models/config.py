@@ -10,16 +10,16 @@ from ..nn.feedforward import check_activation
 from ..nn.normalization import NORMS
 
 POSITIONS = ("learned", "sinusoidal", "rotary")
-LARGEST = 1 << 22
-"""No size of a model is larger: a config from outside must not ask for all memory."""
+LARGEST, LARGEST_TABLE = 1 << 22, 1 << 28
+"""No size of a model, no table of positions, is larger: a config from outside must not ask for all memory."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The sizes and choices that GPT and Bert share.
 
-    vocab_size tokens, sequences of at most `context` of them; n_layers layers, d_model wide, with n_heads heads (n_kv_heads for keys
-    and values, if fewer) and d_hidden inside the feed-forward networks (None: `nn.FeedForward` chooses).
+    vocab_size tokens, sequences of at most `context` of them; n_layers layers, d_model wide, with n_heads heads (n_kv_heads for
+    keys and values, if fewer) and d_hidden inside the feed-forward networks (None: `nn.FeedForward` chooses).
 
     Raises TypeError for a field of the wrong type, ValueError for sizes that do not fit and unknown names.
     """
@@ -51,8 +51,11 @@ class ModelConfig:
             raise ValueError(f"dropout {self.dropout} is the share that is dropped: choose one from 0 to below 1")
         if self.positions == "sinusoidal" and self.d_model % 2:
             raise ValueError(f"sinusoidal positions fill features in pairs, d_model {self.d_model} is odd: pick an even one")
-        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
-            raise ValueError(f"rotary positions turn pairs of features, heads of {self.d_model // self.n_heads} are odd: use fewer")
+        head_dim = self.d_model // self.n_heads
+        if self.positions == "rotary" and head_dim % 2:
+            raise ValueError(f"rotary positions turn pairs of features, heads of {head_dim} are odd: change n_heads or d_model")
+        if self.context * self.d_model > LARGEST_TABLE:
+            raise ValueError(f"context {self.context} × d_model {self.d_model} is more than {LARGEST_TABLE:,}: choose less")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -81,7 +84,8 @@ class BertConfig(ModelConfig):
 def _check_type(name: str, kind: str, value: Any) -> None:
     if value is None and kind.endswith("| None"):
         return
-    fits = {"int": int, "bool": bool, "str": str, "float": (int, float)}[kind.removesuffix(" | None")]
+    types: dict[str, Any] = {"int": int, "bool": bool, "str": str, "float": (int, float)}
+    fits = types[kind.removesuffix(" | None")]
     if not isinstance(value, fits) or (isinstance(value, bool) and fits is not bool):
         raise TypeError(f"{name} is {value!r}: it must be of type {kind}")
     if kind.startswith("int") and not 1 <= value <= LARGEST:

@@ -35,7 +35,5 @@ class GPT(Trunk):
 
     def make_cache(self, batch: int = 1) -> KVCache:
         """An empty cache for this model: `model(ids, cache=cache)` under `no_grad()` goes on where the last call ended."""
-        attention = self.layers[0].attention
-        return KVCache(
-            self.config.n_layers, batch, attention.n_kv_heads, self.config.context, attention.head_dim, self.embedding.weight.data
-        )
+        c, attention = self.config, self.layers[0].attention
+        return KVCache(c.n_layers, batch, attention.n_kv_heads, c.context, attention.head_dim, self.embedding.weight.data)

@@ -25,7 +25,7 @@ def checked_mask(mask: Any, shape: tuple[int, int]) -> np.ndarray | None:
         return None
     mask = backend.to_numpy(mask)
     if mask.shape != shape:
-        raise ValueError(f"attention_mask has shape {mask.shape}, the tokens {shape}: one entry for each token, cached ones too")
+        raise ValueError(f"attention_mask has shape {mask.shape}, the tokens {shape}: one entry a token, cached ones too")
     if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
         raise ValueError("attention_mask holds more than 0 and 1: 1 = a real token, 0 = padding")
     mask = mask.astype(bool)

@@ -19,13 +19,15 @@ from ..nn import Module, init
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 1 << 20
-DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+DTYPES = ("F16", "F32", "F64")
 
 _classes: dict[str, type[Pretrained]] = {}
 
 
 class Pretrained(Module):
-    """A model that can be saved to a folder and made again from it. A subclass names its `model_type` and speaks for its config."""
+    """A model that can be saved to a folder and made again from it. A subclass names its `model_type` and speaks for its
+    config.
+    """
 
     model_type: ClassVar[str]
 
@@ -44,7 +46,8 @@ class Pretrained(Module):
         raise NotImplementedError
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
-        """Write config.json and model.safetensors. Each is written beside its place and renamed: a crash leaves the old file whole.
+        """Write config.json and model.safetensors. Each is written beside its place and renamed: a crash leaves the old file
+        whole.
 
         Raises OSError where the folder can't be written, ImportError without safetensors.
         """
@@ -55,7 +58,8 @@ class Pretrained(Module):
         with _replacing(folder / WEIGHTS) as path:
             save(arrays, path, metadata={"format": "tinyllm"})
         with _replacing(folder / CONFIG) as path:
-            path.write_text(json.dumps({"model_type": self.model_type, **self.config_dict()}, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps({"model_type": self.model_type, **self.config_dict()}, indent=2)
+            path.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> Self:
@@ -78,8 +82,6 @@ class Pretrained(Module):
                 return _built(kind, values, file, folder).eval()
         except safetensors.SafetensorError as error:
             raise ValueError(f"{weights} is damaged or no safetensors file: {error}") from error
-        except TypeError as error:
-            raise ValueError(f"{folder / CONFIG}: {error}") from error
 
 
 def class_of(model_type: Any) -> type[Pretrained]:
@@ -106,36 +108,42 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _built(kind: type[Pretrained], values: dict[str, Any], file: Any, folder: Path) -> Any:
-    names = list(file.keys())
-    layers = values.get("n_layers", values.get("trunk", {}).get("n_layers", 1))
-    if isinstance(layers, int) and layers > len(names):
-        raise ValueError(f"{folder}: n_layers is {layers}, the weights are {len(names)} arrays: config and weights do not belong together")
-    model = kind.from_config_dict(values)
+    """The model of the config with the weights of the file, every name and shape compared before a weight is read."""
+    found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (safe_open is no dict)
+    _check_depth(values, len(found), folder)
+    try:
+        model = kind.from_config_dict(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from error
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
-    problems = [f"{name} is missing" for name in wanted if name not in names]
-    dtypes = set()
-    for name in names:
-        piece = file.get_slice(name)
-        shape = tuple(piece.get_shape())
-        dtypes.add(piece.get_dtype())
+    problems = [f"{name} is missing" for name in wanted if name not in found]
+    for name, piece in found.items():
         if name not in wanted:
             problems.append(f"{name} is unexpected")
-        elif shape != wanted[name]:
-            problems.append(f"{name} has shape {shape}, the config says {wanted[name]}")
-    if unknown := dtypes - DTYPES.keys():
-        problems.append(f"weights are {', '.join(sorted(unknown))}, readable are {', '.join(DTYPES)}")
+        elif tuple(piece.get_shape()) != wanted[name]:
+            problems.append(f"{name} has shape {tuple(piece.get_shape())}, the config says {wanted[name]}")
+        elif piece.get_dtype() not in DTYPES:
+            problems.append(f"{name} is {piece.get_dtype()}, none of {', '.join(DTYPES)}")
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise ValueError(f"{folder}: the weights do not fit the config: " + "; ".join(problems[:5]) + more)
-    if "F64" in dtypes:
+    if any(piece.get_dtype() == "F64" for piece in found.values()):
         model.to(dtype=np.float64)
-    model.load_state_dict({name: file.get_tensor(name) for name in names})
+    model.load_state_dict({name: file.get_tensor(name) for name in found})
     return model
+
+
+def _check_depth(values: dict[str, Any], n_arrays: int, folder: Path) -> None:
+    """A layer has arrays of its own: more layers than arrays would take long to build and never fit."""
+    inner = values.get("trunk")
+    n_layers = (inner if isinstance(inner, dict) else values).get("n_layers")
+    if isinstance(n_layers, int) and n_layers > n_arrays:
+        raise ValueError(f"{folder}: {n_layers} layers by the config, {n_arrays} arrays of weights: they are not of one model")
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Inside, write to the path given; at the end it takes the place of `path` in one step, or is removed after an error."""
+    """Inside, write to the path given: at the end it takes the place of `path` in one step, after an error it is removed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         yield beside

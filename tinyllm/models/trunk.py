@@ -10,7 +10,17 @@ import numpy as np
 
 from .. import backend
 from ..nn import (
-    Dropout, Embedding, KVCache, LearnedPositions, Linear, ModuleList, RotaryPositions, SinusoidalPositions, TransformerLayer, init,
+    Dropout,
+    Embedding,
+    KVCache,
+    LearnedPositions,
+    Linear,
+    Module,
+    ModuleList,
+    RotaryPositions,
+    SinusoidalPositions,
+    TransformerLayer,
+    init,
 )
 from ..nn.normalization import make_norm
 from ..nn.positions import Where
@@ -45,16 +55,12 @@ class Trunk(Pretrained):
         self.norm = make_norm(c.norm, c.d_model, c.bias) if c.norm_first else None
 
     def initialize(self) -> None:
-        """Matrices from N(0, 0.02²), biases 0; what ends a residual branch √(2 n_layers) smaller.
+        """Start from `start`, but what ends a residual branch √(2 n_layers) smaller.
 
         The residual sum adds 2 n_layers branches of independent sign: scaled so, its variance does not grow with depth.
         Radford et al. 2019, §2.3.
         """
-        for module in self.modules():
-            if isinstance(module, Linear | Embedding):
-                init.normal_(module.weight)
-            if isinstance(module, Linear) and module.bias is not None:
-                init.zeros_(module.bias)
+        start(self)
         for layer in self.layers:
             for last in (layer.attention.o_proj, layer.feed_forward.down):
                 init.normal_(last.weight, 0.02 / math.sqrt(2 * self.config.n_layers))
@@ -74,7 +80,8 @@ class Trunk(Pretrained):
             raise ValueError("a cache needs causal layers: here earlier tokens see later ones, so their vectors change")
         end = past + ids.shape[1]
         if end > self.config.context:
-            raise ValueError(f"{end} tokens do not fit into a context of {self.config.context}: shorten the input or crop the cache")
+            room = self.config.context
+            raise ValueError(f"{end} tokens do not fit into a context of {room}: shorten the input, or crop the cache")
         mask = checked_mask(attention_mask, (ids.shape[0], end))
         where: Where = slice(past, end)
         if mask is not None:
@@ -100,6 +107,15 @@ class Trunk(Pretrained):
     def extra_repr(self) -> str:
         c = self.config
         return f"vocab_size={c.vocab_size}, context={c.context}, positions={c.positions!r}"
+
+
+def start(module: Module) -> None:
+    """Matrices from N(0, 0.02²), biases 0, here and in all modules below. Devlin et al. 2019, §A.2."""
+    for part in module.modules():
+        if isinstance(part, Linear | Embedding):
+            init.normal_(part.weight)
+        if isinstance(part, Linear) and part.bias is not None:
+            init.zeros_(part.bias)
 
 
 def _positions(mask: np.ndarray, past: int) -> Where:

@@ -1,5 +1,5 @@
-"""Modules in reading order: module (parameters and trees of them), init, linear, embedding, normalization, dropout, positions, cache,
-attention, feedforward, transformer; summary prints a tree. `nn.init` holds the initialisers.
+"""Modules in reading order: module (parameters and trees of them), init, linear, embedding, normalization, dropout, positions,
+cache, attention, feedforward, transformer; summary prints a tree. `nn.init` holds the initialisers.
 
 Each layer draws or holds what its formula in `functional` needs; the mathematics stands there.
 """
@@ -17,7 +17,7 @@ from .feedforward import FeedForward
 from .transformer import TransformerLayer
 
 __all__ = [
-    "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm", "RMSNorm", "Dropout",
-    "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "KVCache", "LayerCache", "MultiHeadAttention",
+    "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm", "RMSNorm",
+    "Dropout", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "KVCache", "LayerCache", "MultiHeadAttention",
     "record_attention", "FeedForward", "TransformerLayer",
 ]

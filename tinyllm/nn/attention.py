@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from .. import functional as F
 from ..autograd import Tensor
 from ..backend import Array
@@ -22,9 +23,9 @@ class MultiHeadAttention(Module):
     """concat(head₁ … head_H) W_O with headᵢ = attention(x W_Qᵢ, source W_Kᵢ, source W_Vᵢ): x (B, Tq, C) → (B, Tq, C).
 
     Each projection makes all heads at once; splitting the width in H pieces gives the heads, each D = C/H wide. `source` is x
-    itself (self-attention) or another sequence (B, Tk, C) (cross-attention). Fewer key/value heads than heads save cache:
-    query heads share them in groups. `mask` is boolean and broadcasts to (B, H, Tq, Tk), True = may look; `causal` hides later
-    keys. `rotary` turns queries and keys by their positions, `where`. With a `cache`, x holds the newest positions and sees all.
+    itself (self-attention) or another sequence (B, Tk, C) (cross-attention). Fewer key/value heads than heads save cache: query
+    heads share them in groups. `mask` is boolean and broadcasts to (B, H, Tq, Tk), True = may look; `causal` hides later keys.
+    `rotary` turns queries and keys by their positions, `where`. With a `cache`, x holds the newest positions and sees all.
 
     Raises ValueError when d_model does not split into the heads, or a cache is given to cross-attention.
     Source: Vaswani et al. 2017, §3.2.2; grouped heads: Ainslie et al. 2023.
@@ -111,8 +112,8 @@ def record_attention(model: Module) -> Iterator[dict[str, list[np.ndarray]]]:
 
 def _noting(layer: MultiHeadAttention, into: list[np.ndarray]) -> Any:
     def attend(q: Any, k: Any, v: Any, mask: Array | None, causal: bool) -> Any:
-        weights = F.attention_weights(*(t.detach() if isinstance(t, Tensor) else Tensor(t) for t in (q, k)), mask, causal)
-        into.append(weights.numpy())
+        q_raw, k_raw = (t.data if isinstance(t, Tensor) else t for t in (q, k))
+        into.append(backend.to_numpy(F.attention_weights(q_raw, k_raw, mask, causal)))
         return type(layer).attend(layer, q, k, v, mask, causal)
 
     return attend

@@ -11,19 +11,16 @@ from ..backend import Array
 
 
 class LayerCache:
-    """Keys and values of one attention layer, (batch, n_kv_heads, length, head_dim), in room for `context` of them.
-
-    Room is made at the first append, where the keys are and in their dtype. A view of it is answered, nothing is copied.
+    """Keys and values of one attention layer, (batch, n_kv_heads, length, head_dim) each, in room for `context` of them.
     """
 
-    def __init__(self, context: int) -> None:
-        self.context = context
+    def __init__(self, batch: int, n_kv_heads: int, context: int, head_dim: int, like: Array) -> None:
         self.length = 0
-        self._keys: Array | None = None
-        self._values: Array | None = None
+        self._keys = np.empty_like(like, shape=(batch, n_kv_heads, context, head_dim))
+        self._values = np.empty_like(self._keys)
 
     def append(self, k: Any, v: Any) -> tuple[Array, Array]:
-        """Add the newest keys and values (B, H, T, D); answer all: two of (B, H, length, D).
+        """Add the newest keys and values (B, H, T, D); answer all: two of (B, H, length, D), views, nothing is copied.
 
         Raises RuntimeError while gradients are recorded (raw arrays carry none), ValueError when the context is full or the
         batch is another.
@@ -31,14 +28,12 @@ class LayerCache:
         if modes.current().recording and any(isinstance(t, Tensor) and t.requires_grad for t in (k, v)):
             raise RuntimeError("a cache keeps raw arrays, which would drop the gradient: generate under no_grad()")
         k, v = (t.data if isinstance(t, Tensor) else t for t in (k, v))
-        batch, heads, new, width = k.shape
-        end = self.length + new
-        if end > self.context:
-            raise ValueError(f"the cache holds {self.length} of {self.context} positions, {new} more do not fit: crop or reset it")
-        if self._keys is None or self._values is None:
-            self._keys, self._values = (np.empty_like(k, shape=(batch, heads, self.context, width)) for _ in range(2))
-        elif self._keys.shape[:2] != (batch, heads):
-            raise ValueError(f"the cache is for batch and heads {self._keys.shape[:2]}, got {(batch, heads)}: make a new one")
+        batch, heads, context, width = self._keys.shape
+        if k.shape != (batch, heads, k.shape[2], width):
+            raise ValueError(f"the cache is for batch, heads, width = {(batch, heads, width)}, got keys of shape {k.shape}")
+        end = self.length + k.shape[2]
+        if end > context:
+            raise ValueError(f"the cache holds {self.length} of {context} positions, {end - self.length} do not fit: crop it")
         self._keys[:, :, self.length : end] = k
         self._values[:, :, self.length : end] = v
         self.length = end
@@ -46,15 +41,17 @@ class LayerCache:
 
     def select(self, rows: Array) -> None:
         """Keep these sequences of the batch, in this order, with repeats: a finished one goes, a promising one branches."""
-        if self._keys is not None and self._values is not None:
-            self._keys, self._values = self._keys[rows], self._values[rows]
+        self._keys, self._values = self._keys[rows], self._values[rows]
 
 
 class KVCache:
-    """One LayerCache for each layer: `cache[i]`. Given to a model, it makes each call go on where the last one ended."""
+    """One LayerCache for each layer: `cache[i]`. Given to a model, it makes each call go on where the last one ended.
 
-    def __init__(self, n_layers: int, context: int) -> None:
-        self.layers = [LayerCache(context) for _ in range(n_layers)]
+    Of the dtype and on the device of `like`.
+    """
+
+    def __init__(self, n_layers: int, batch: int, n_kv_heads: int, context: int, head_dim: int, like: Array) -> None:
+        self.layers = [LayerCache(batch, n_kv_heads, context, head_dim, like) for _ in range(n_layers)]
 
     def __getitem__(self, i: int) -> LayerCache:
         return self.layers[i]

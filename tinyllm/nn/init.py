@@ -75,5 +75,5 @@ def kaiming_uniform_(parameter: Parameter) -> Parameter:
 
 def _fans(parameter: Parameter) -> tuple[int, int]:
     if parameter.ndim != 2:
-        raise ValueError(f"a parameter of shape {parameter.shape} has no fan-in and fan-out: those belong to (out, in) matrices")
+        raise ValueError(f"a parameter of shape {parameter.shape} has no fan-in and fan-out: an (out, in) matrix has")
     return parameter.shape[0], parameter.shape[1]

@@ -36,8 +36,8 @@ class Linear(Module):
     def forward(self, x: Any) -> Any:
         if x.dtype != self.weight.dtype:
             raise TypeError(
-                f"Linear's weights are {self.weight.dtype}, x is {x.dtype}: NumPy would compute in the wider one. Convert x with "
-                f"astype, or the module with .to(dtype={x.dtype.name!r})"
+                f"Linear's weights are {self.weight.dtype}, x is {x.dtype}, and NumPy would compute in the wider of the two: "
+                f"convert x with astype, or the module with .to(dtype={x.dtype.name!r})"
             )
         return F.linear(x, self.weight, self.bias)
 

@@ -22,7 +22,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad)
 
     def move_(self, device: str | None = None, dtype: Any = None) -> None:
-        """To another device or dtype, staying the same object, so that whoever holds it (an optimiser, a tied layer) follows."""
+        """To another device or dtype, staying the same object: whoever holds it (an optimiser, a tied layer) follows."""
         needs_gradient = self.requires_grad
         self.requires_grad = False                    # the node knows shape and dtype: it is made anew
         self.data = _moved(self.data, device, dtype)
@@ -227,10 +227,10 @@ class ModuleList(Module):
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
 
-    def __iter__(self) -> Iterator[Module]:
+    def __iter__(self) -> Iterator[Any]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
+    def __getitem__(self, index: int) -> Any:
         return list(self.children())[index]
 
 

@@ -1,7 +1,7 @@
 """Positions: what tells attention the order of tokens (formula F6).
 
-`where` says which positions: a slice, or an integer array for sequences whose tokens don't stand at equal places, as with padding
-on the left. The first two are added to the token embeddings; the third turns queries and keys, in every layer.
+`where` says which positions: a slice, or an integer array for sequences whose tokens don't stand at equal places, as with
+padding on the left. The first two are added to the token embeddings; the third turns queries and keys, in every layer.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import functional as F
 from .. import backend
+from .. import functional as F
 from . import init
 from .linear import empty
 from .module import Module
@@ -30,7 +30,8 @@ class SinusoidalPositions(Module):
 
     def _move_buffers(self, device: str | None, dtype: Any) -> None:
         if dtype is not None:                         # from the formula: casting float32 up would keep its rounding
-            self.table = F.sinusoidal_table(*self.table.shape, dtype=dtype)
+            context, d_model = self.table.shape
+            self.table = F.sinusoidal_table(context, d_model, dtype=dtype)
         super()._move_buffers(device, dtype)
 
     def extra_repr(self) -> str:

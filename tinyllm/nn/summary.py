@@ -13,7 +13,7 @@ class Row(NamedTuple):
     name: str
     kind: str           # the class with its arguments
     shapes: str         # of the parameters that stand directly in this module
-    count: int          # numbers in this module and all below; tied ones where they stand first
+    size: int           # numbers in this module and all below; tied ones where they stand first
 
 
 def rows(module: Module) -> list[Row]:
@@ -34,7 +34,7 @@ def _rows(module: Module, name: str, depth: int, seen: set[int]) -> list[Row]:
     repeats: list[tuple[str, str]] = []
     for key, child in module.named_children():
         block = _rows(child, key, depth + 1, seen)
-        count += block[0].count
+        count += block[0].size
         if below and _same(below[-1], block):
             repeats[-1] = (repeats[-1][0], key)
         else:
@@ -54,7 +54,7 @@ def _same(a: list[Row], b: list[Row]) -> bool:
 def summary(module: Module) -> str:
     """Printed by `print(model.summary())`."""
     table = [("module", "class", "parameters", "count")]
-    table += [("  " * row.depth + (row.name or "·"), row.kind, row.shapes, f"{row.count:,}") for row in rows(module)]
+    table += [("  " * row.depth + (row.name or "·"), row.kind, row.shapes, f"{row.size:,}") for row in rows(module)]
     widths = [max(len(line[i]) for line in table) for i in range(4)]
     lines = [
         f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in table
@@ -77,7 +77,7 @@ def summary_html(module: Module) -> str:
     cells = "".join(
         f'<tr><td style="text-align:left;padding-left:{1 + 1.2 * row.depth:.1f}em">{html.escape(row.name or "·")}</td>'
         f'<td style="text-align:left"><code>{html.escape(row.kind)}</code></td>'
-        f'<td style="text-align:left">{html.escape(row.shapes)}</td><td style="text-align:right">{row.count:,}</td></tr>'
+        f'<td style="text-align:left">{html.escape(row.shapes)}</td><td style="text-align:right">{row.size:,}</td></tr>'
         for row in rows(module)
     )
     head = "".join(f'<th style="text-align:left">{name}</th>' for name in ("module", "class", "parameters", "count"))

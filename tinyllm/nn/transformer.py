@@ -30,9 +30,9 @@ class TransformerLayer(Module):
     """
 
     def __init__(
-        self, d_model: int, n_heads: int, d_hidden: int | None = None, *, n_kv_heads: int | None = None, activation: str = "gelu",
-        norm: str = "layer", norm_first: bool = True, causal: bool = False, cross: bool = False, bias: bool = True,
-        dropout: float = 0.0, rotary: RotaryPositions | None = None,
+        self, d_model: int, n_heads: int, d_hidden: int | None = None, *, n_kv_heads: int | None = None,
+        activation: str = "gelu", norm: str = "layer", norm_first: bool = True, causal: bool = False, cross: bool = False,
+        bias: bool = True, dropout: float = 0.0, rotary: RotaryPositions | None = None,
     ) -> None:
         self.norm_first, self.causal = norm_first, causal
         self.attention = MultiHeadAttention(d_model, n_heads, n_kv_heads, bias, dropout, rotary)

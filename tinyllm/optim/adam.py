@@ -19,9 +19,9 @@ TILE = 1 << 15
 class Adam(Optimizer):
     """m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  x ← x − lr m̂ / (√v̂ + ε)
 
-    with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ), which undo the start at zero: after t steps of a constant g, m is (1 − β₁ᵗ) g.
-    Weight decay λ adds λ x to g, the gradient of (λ/2) ‖x‖²; it is then divided by √v̂ too, so that numbers with large gradients
-    hardly decay. AdamW mends that.
+    with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ), which undo the start at zero: t steps of a constant g make m = (1 − β₁ᵗ) g.
+    Weight decay λ adds λ x to g, the gradient of (λ/2) ‖x‖²; it is then divided by √v̂ too, so that numbers with large
+    gradients hardly decay. AdamW mends that.
 
     Raises ValueError for betas outside [0, 1) and what `Optimizer` refuses.
     Source: Kingma and Ba 2015, algorithm 1.
@@ -56,15 +56,15 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
-def adam_update(x: Array, g: Array, state: dict[str, Array], t: int, group: Group, decoupled: bool) -> None:
+def adam_update(weights: Array, gradient: Array, state: dict[str, Array], t: int, group: Group, decoupled: bool) -> None:
     """One step of Adam or AdamW on one array, in place."""
     beta1, beta2 = group["betas"]
     decay = group["weight_decay"]
     if t == 1:
-        state["m"], state["v"] = np.zeros_like(x), np.zeros_like(x)
+        state["m"], state["v"] = np.zeros_like(weights), np.zeros_like(weights)
     step = group["lr"] / (1 - beta1**t)
     to_root = 1 / math.sqrt(1 - beta2**t)
-    for x, g, m, v in _tiles(x, g, state["m"], state["v"]):
+    for x, g, m, v in _tiles(weights, gradient, state["m"], state["v"]):
         if decay and decoupled:
             x *= 1 - group["lr"] * decay
         elif decay:
@@ -78,9 +78,9 @@ def adam_update(x: Array, g: Array, state: dict[str, Array], t: int, group: Grou
         root = np.sqrt(v)                             # lr m̂ / (√v̂ + ε) = step · m / (√v · to_root + ε)
         root *= to_root
         root += group["eps"]
-        np.divide(m, root, out=root)
-        root *= step
-        x -= root
+        move = m / root
+        move *= step
+        x -= move
 
 
 def _tiles(*arrays: Array) -> Iterable[tuple[Array, ...]]:

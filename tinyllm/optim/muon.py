@@ -36,8 +36,8 @@ def orthogonalized(g: Array, steps: int = 5) -> Array:
 class Muon(Optimizer):
     """Matrices: v ← μ v + (1 − μ) g,  u = orthogonalized((1 − μ) g + μ v),  x ← (1 − lr λ) x − lr √max(1, out/in) u.
 
-    A gradient's few large singular values drown the rest; an orthogonal step moves all directions of a layer equally far. That is
-    sense for matrices that map a hidden space to a hidden space, and for those alone: groups with `"orthogonal": False` are
+    A gradient's few large singular values drown the rest; an orthogonal step moves all directions of a layer equally far. That
+    is sense for matrices that map a hidden space to a hidden space, and for those alone: groups with `"orthogonal": False` are
     moved by AdamW. `muon_groups(model)` splits a model.
 
     Raises ValueError for an orthogonal group that holds anything but matrices, and what `Optimizer` refuses.
@@ -45,8 +45,8 @@ class Muon(Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Parameter] | Iterable[Group], lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, orthogonal: bool = True,
+        self, params: Iterable[Parameter] | Iterable[Group], lr: float = 0.02, momentum: float = 0.95,
+        weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, orthogonal: bool = True,
     ) -> None:
         super().__init__(
             params, lr=lr, momentum=momentum, weight_decay=weight_decay, betas=betas, eps=eps, orthogonal=orthogonal
@@ -58,7 +58,8 @@ class Muon(Optimizer):
             for parameter in group["params"] if group["orthogonal"] else ():
                 if parameter.ndim != 2:
                     raise ValueError(
-                        f"Muon moves matrices, a parameter has shape {parameter.shape}: put it into a group with orthogonal False"
+                        f"Muon moves matrices, one parameter has shape {parameter.shape}: put it into a group with "
+                        "orthogonal=False"
                     )
 
     def update(self, x: Array, g: Array, state: dict[str, Array], t: int, group: Group) -> None:

@@ -24,7 +24,7 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Parameter] | Iterable[Group], **defaults: Any) -> None:
-        entries = list(params)
+        entries: list[Any] = list(params)
         if not entries:
             raise ValueError("an optimiser needs at least one parameter: pass model.parameters()")
         groups = entries if isinstance(entries[0], dict) else [{"params": entries}]
@@ -34,7 +34,7 @@ class Optimizer:
         seen = set[int]()
         for parameter in self.parameters():
             if id(parameter) in seen:
-                raise ValueError(f"a parameter of shape {parameter.shape} stands in the optimiser twice: it would move twice a step")
+                raise ValueError(f"a parameter of shape {parameter.shape} is given twice: it would move twice a step")
             seen.add(id(parameter))
 
     def parameters(self) -> Iterator[Parameter]:
@@ -69,7 +69,7 @@ class Optimizer:
     # ------------------------------------------------------------ saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """{"steps": of each parameter, "groups": the options, "arrays": {"<place>.<name>": NumPy array}}: all but "arrays" is JSON."""
+        """{"steps": …, "groups": options, "arrays": {"<place>.<name>": NumPy array}}, all but "arrays" fit for JSON."""
         options = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
         arrays = {
             f"{place}.{name}": np.array(backend.to_numpy(array))
