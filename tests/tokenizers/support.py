@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tinyllm.tokenizers.words import WORD
 
-ANY_CHARACTER = st.one_of(st.characters(codec="utf-8"), st.characters(categories=["Cs"]))
-ANY_TEXT = st.text(ANY_CHARACTER, max_size=60)
+# hypothesis' text() leaves out surrogates even where its alphabet has them: hence the lists.
+UNPAIRED = st.characters(categories=["Cs"])
+ANY_TEXT = st.lists(st.text(max_size=8) | UNPAIRED, max_size=8).map("".join)
 # Few letters: pairs that overlap ("aaa"), ties, and merges of merges.
 DENSE_TEXT = st.text("ab ", max_size=60) | st.text("aab\n é", max_size=80) | st.text("abcd '", max_size=60)
 TEXT = ANY_TEXT | DENSE_TEXT

@@ -109,11 +109,12 @@ TAMPERED = {
     "vocab is a list": (set_to("model", "vocab", []), '"vocab" must be a dict, got list'),
     "another splitting rule": (
         set_to("pre_tokenizer", "pretokenizers", 0, "pattern", "Regex", r"\w+"),
-        'file.pre_tokenizer.pretokenizers.0.pattern.Regex" is'
+        'file.pre_tokenizer.pretokenizers.0.pattern.Regex" is',
     ),
     "a normalizer": (set_to("normalizer", {"type": "Lowercase"}), '"file.normalizer" is .*Lowercase'),
     "dropout": (set_to("model", "dropout", 0.1), '"file.model.dropout" is 0.1'),
     "special id changed": (set_to("added_tokens", 0, "id", 7), 'file.added_tokens.0.id" is 7, '),
+    "zero for false": (set_to("added_tokens", 0, "lstrip", 0), 'file.added_tokens.0.lstrip" is 0, '),
     "special token unnamed": (set_to("added_tokens", 0, "content", None), '"content" must be a str'),
     "special token no object": (set_to("added_tokens", 0, "<pad>"), '"added_tokens" must hold objects'),
     "special token renamed": (set_to("added_tokens", 0, "content", "<pod>"), "<p[ao]d>"),

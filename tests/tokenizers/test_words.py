@@ -57,6 +57,11 @@ def test_long_runs_are_cut(character, length):
     assert "".join(words) == character * length
 
 
+def test_the_longest_run_is_part_of_the_saved_rule():
+    """Another length splits other words: tokenizers saved before would encode differently."""
+    assert list(split_words("a" * 65)) == ["a" * 64, "a"]
+
+
 @pytest.mark.parametrize("length", [LONGEST_RUN, LONGEST_RUN + 1, 2 * LONGEST_RUN + 1])
 def test_the_last_space_of_a_long_run_joins_the_word(length):
     assert list(split_words(" " * length + "x"))[-1] == " x"

@@ -27,6 +27,4 @@ class StreamDecoder:
 
     def finish(self) -> str:
         """What was held back: U+FFFD for an unfinished character. Afterwards the decoder is ready for another text."""
-        rest = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return rest
+        return self._decoder.decode(b"", final=True)
