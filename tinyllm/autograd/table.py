@@ -101,7 +101,8 @@ class Primitive:
             saved = [value if -1 in keep else None]
             for i, (a, parent) in enumerate(zip(arrays, parents, strict=True)):
                 if i in keep or not backend.is_array(a):
-                    saved.append(a)
+                    differentiable = i < len(self.rules) and self.rules[i] is not None
+                    saved.append(np.asarray(a) if differentiable and type(a) is list else a)
                 else:
                     saved.append(parent or Spec(a.shape, a.dtype))
         return Node(value, self, tuple(parents), saved, kwargs, guards)
