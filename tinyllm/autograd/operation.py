@@ -35,7 +35,10 @@ class Operation:
         functools.update_wrapper(self, fused)
         self.fused, self.definition = fused, formula
         self.name: str = fused.__name__
-        self._parameters = [(p.name, p.default) for p in inspect.signature(fused).parameters.values()]
+        parameters = inspect.signature(fused).parameters.values()
+        if any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+            raise TypeError(f"{self.name}: an operation's gradients are found by place, so its parameters have no * and no **")
+        self._parameters = [(p.name, p.default) for p in parameters]
 
     def _bind(self, args: tuple, kwargs: dict) -> list:
         """All arguments by position: gradients are found by place."""
