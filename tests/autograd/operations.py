@@ -19,7 +19,7 @@ import tinyllm
 from tests.autograd.draws import Draw
 from tinyllm.autograd.operators import TABLE
 from tinyllm.autograd.rules import elementwise, indexing, products, reductions, shapes
-from tinyllm.backend import to_device
+from tinyllm.backend import device_of, to_device
 
 Call = tuple[Callable, list[np.ndarray]]
 
@@ -50,6 +50,11 @@ def row(*covers: Any, **options: Any) -> Callable:
         return draw
 
     return register
+
+
+def near(captured: Any, x: Any) -> Any:
+    """A captured array where x lives: on a GPU everything that takes part must be there."""
+    return to_device(captured, x.device if isinstance(x, tinyllm.Tensor) else device_of(x))
 
 
 # ---------------------------------------------------------------- elementwise, of one argument
@@ -93,7 +98,7 @@ for _fn, _domain in BINARY.items():
 def copysign(d: Draw) -> Call:
     magnitude, sign = d.broadcastable()
     signs = d.array(sign, "nonzero")
-    return lambda x: np.copysign(x, signs.astype(x.dtype)), [d.array(magnitude, "nonzero")]
+    return lambda x: np.copysign(x, near(signs.astype(x.dtype), x)), [d.array(magnitude, "nonzero")]
 
 
 def _remainders(d: Draw, fn: Callable) -> Call:
@@ -140,7 +145,7 @@ def power_of_a_number(d: Draw) -> Call:
 def power_by_whole_numbers(d: Draw) -> Call:
     base, exponent = d.broadcastable()
     powers = d.values.integers(-3, 4, exponent)
-    return lambda x: np.power(x, powers.astype(x.dtype)), [d.array(base, "nonzero")]
+    return lambda x: np.power(x, near(powers.astype(x.dtype), x)), [d.array(base, "nonzero")]
 
 
 @row(np.multiply, np.add, np.subtract, np.divide)
@@ -158,14 +163,14 @@ def arithmetic_with_numbers(d: Draw) -> Call:
 def where(d: Draw) -> Call:
     condition, x, y = d.broadcastable(3)
     mask = d.mask(condition)
-    return lambda x, y: np.where(mask, x, y), [d.array(x), d.array(y)]
+    return lambda x, y: np.where(near(mask, x), x, y), [d.array(x), d.array(y)]
 
 
 @row(np.where, elementwise.chosen)
 def where_with_a_number(d: Draw) -> Call:
     condition, x = d.broadcastable()
     mask = d.mask(condition)
-    f = d.choice([lambda x: np.where(mask, x, 0.0), lambda x: np.where(mask, -1.0, x)])
+    f = d.choice([lambda x: np.where(near(mask, x), x, 0.0), lambda x: np.where(near(mask, x), -1.0, x)])
     return f, [d.array(x)]
 
 
@@ -199,7 +204,7 @@ def moved(d: Draw) -> Call:
 def select(d: Draw) -> Call:
     shape = d.shape()
     masks = [d.mask(shape), d.mask(shape)]
-    return lambda x, y: np.select(masks, [x, y], 0.5), [d.array(shape), d.array(shape)]
+    return lambda x, y: np.select([near(m, x) for m in masks], [x, y], 0.5), [d.array(shape), d.array(shape)]
 
 
 # ---------------------------------------------------------------- sums and means
@@ -270,7 +275,7 @@ def _with_holes(fn: Callable, spread: int = 0, axes: bool = True, **keywords: An
         number = np.sum(~holes, **kwargs) if axes else np.array(2)
         d.require(bool((number > spread).all()))
         kwargs.update({key: d.integer(0, 1) for key in keywords})
-        return lambda x: fn(np.where(holes, np.nan, x), **kwargs), [d.array(shape, "distinct")]
+        return lambda x: fn(np.where(near(holes, x), np.nan, x), **kwargs), [d.array(shape, "distinct")]
 
     return draw
 
@@ -392,6 +397,12 @@ def _index_part(d: Draw, side: int) -> Any:
     return slice(None)
 
 
+def _near(key: Any, x: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_near(part, x) for part in key)
+    return near(key, x) if isinstance(key, np.ndarray) else key
+
+
 @row(operator.getitem)
 def getitem(d: Draw) -> Call:
     """Integers, slices of either direction, None, …, and at most one array of places (with repetition)."""
@@ -405,7 +416,7 @@ def getitem(d: Draw) -> Call:
     if d.boolean() and len([i for i in index if i is not None]) < len(shape):
         index.append(Ellipsis)
     key = index[0] if len(index) == 1 and d.boolean() else tuple(index)
-    return lambda x: x[key], [d.array(shape)]
+    return lambda x: x[_near(key, x)], [d.array(shape)]
 
 
 @row(operator.getitem)
@@ -417,7 +428,7 @@ def getitem_at_places(d: Draw) -> Call:
     mask = d.mask(shape)
     apart = (rows[:, 0], slice(None), last) if len(shape) == 3 else (slice(None), last)
     key = [(rows, columns), apart, [0, 0, -1], mask, mask[..., 0]][kind]
-    return lambda x: x[key], [d.array(shape)]
+    return lambda x: x[_near(key, x)], [d.array(shape)]
 
 
 @row(indexing.scattered)
@@ -426,7 +437,7 @@ def scatter_add(d: Draw) -> Call:
     values = d.array(d.shape(1, 2))
     if d.boolean():
         places = d.values.integers(-2, 2, len(values))
-        return lambda v: tinyllm.scatter_add(v, places, (2, *v.shape[1:])), [values]
+        return lambda v: tinyllm.scatter_add(v, near(places, v), (2, *v.shape[1:])), [values]
     key = slice(1, 1 + len(values))
     return lambda v: tinyllm.scatter_add(v, key, (5, *v.shape[1:])), [values]
 
@@ -441,7 +452,7 @@ def take(d: Draw) -> Call:
     places = d.values.integers(low - reach * (mode == "wrap"), n + reach, d.choice([(), (1,), (4,), (2, 2)]))
     if d.boolean():
         places = places.tolist()
-    return lambda x: np.take(x, places, axis=axis, mode=mode), [d.array(shape)]
+    return lambda x: np.take(x, _near(places, x), axis=axis, mode=mode), [d.array(shape)]
 
 
 @row(np.take_along_axis)
@@ -451,7 +462,7 @@ def take_along_axis(d: Draw) -> Call:
     side = list(shape)
     side[axis or 0] = d.integer(1, 4)
     places = d.values.integers(-shape[axis or 0], shape[axis or 0], side)
-    return lambda x: np.take_along_axis(x, places, axis), [d.array(shape)]
+    return lambda x: np.take_along_axis(x, near(places, x), axis), [d.array(shape)]
 
 
 @row(np.compress)
@@ -459,14 +470,14 @@ def compress(d: Draw) -> Call:
     shape = d.shape(1)
     axis = d.axis(len(shape), none=True)
     mask = d.mask((math.prod(shape) if axis is None else shape[axis],))
-    return lambda x: np.compress(mask, x, axis=axis), [d.array(shape)]
+    return lambda x: np.compress(near(mask, x), x, axis=axis), [d.array(shape)]
 
 
 @row(np.extract)
 def extract(d: Draw) -> Call:
     shape = d.shape(1)
     mask = d.mask(shape)
-    return lambda x: np.extract(mask, x), [d.array(shape)]
+    return lambda x: np.extract(near(mask, x), x), [d.array(shape)]
 
 
 @row(np.delete)
@@ -546,7 +557,7 @@ def interp(d: Draw) -> Call:
     points = np.arange(n) - 1.0
 
     def f(x: Any, fp: Any) -> Any:
-        return np.astype(np.interp(x, points.astype(fp.dtype), fp), fp.dtype)
+        return np.astype(np.interp(x, near(points.astype(fp.dtype), fp), fp), fp.dtype)
 
     return f, [d.array(d.shape(1), "fraction"), d.array((n,))]
 
@@ -904,7 +915,7 @@ def full_like(d: Draw) -> Call:
     shape = np.broadcast_shapes(fill, other)
 
     def f(x: Any) -> Any:
-        like = np.zeros(shape, x.dtype)
+        like = near(np.zeros(shape, x.dtype), x)
         return np.full_like(tinyllm.Tensor(like) if isinstance(x, tinyllm.Tensor) else like, x)
 
     return f, [d.array(fill)]

@@ -217,7 +217,7 @@ def test_gradcheck_prints_the_worst_entry_with_got_and_expected() -> None:
     with pytest.raises(GradientError) as failure:
         gradcheck(half_wrong, [a, b], seed=4)
     text = str(failure.value)
-    assert "order 1" in text and "input 1[1, 2]" in text and "got" in text and "expected" in text
+    assert text.startswith("slope is") and "input 1[1, 2]" in text and "got" in text and "expected" in text
     got, expected = (float(text.split(word)[1].split(",")[0].strip(" .")) for word in ("got ", "expected "))
     assert abs(got / expected - 1.5) < 1e-6
 
@@ -227,7 +227,7 @@ def test_gradcheck_catches_wrong_second_order() -> None:
     twisted = Operation(lambda x: (x**3, lambda g: (3 * x * x * g,)), lambda x: x**3 + x**2)
     x = np.array([0.5, 1.5])
     assert gradcheck(twisted, x)
-    with pytest.raises(GradientError):
+    with pytest.raises(GradientError, match="order 2"):
         gradcheck(twisted, x, order=2)
 
 

@@ -1,5 +1,6 @@
 """Derivatives of picking entries: the gradient is put back where the entries came from, and entries picked twice add up."""
 
+import math
 import operator
 
 import numpy as np
@@ -20,11 +21,14 @@ def _is_basic(index):
 
 def scattered(values, index, shape):
     """An array of zeros of the given shape with values added at index: the transpose of x[index]."""
-    result = np.zeros_like(values, shape=shape)
+    flat = np.zeros_like(values, shape=(math.prod(shape),))
+    result = np.reshape(flat, shape)                  # a view
     if _is_basic(index):
         result[index] = values
-    else:
+    elif is_array(index) and index.dtype.kind in "iu":
         np.add.at(result, index, values)
+    else:                                             # each place as one number: CuPy's add.at takes no tuple and no list
+        np.add.at(flat, np.reshape(np.arange(flat.size, like=flat), shape)[index], values)
     return result
 
 
@@ -234,11 +238,11 @@ def interp(x, xp, fp):
     """Piecewise linear through the points (xp, fp), constant beyond them; xp is a constant."""
     if isinstance(xp, Tensor) and xp.requires_grad:
         raise TypeError("np.interp has no derivative rule for xp: .detach() it if the points are fixed")
-    xp = xp.data if isinstance(xp, Tensor) else np.asarray(xp)
-    x_data = x.data if isinstance(x, Tensor) else np.asarray(x)
+    like = raw(x) if isinstance(x, Tensor) else raw(fp)
+    x_data, xp, fp_data = (raw(a) if is_array(raw(a)) else np.asarray(a, like=like) for a in (x, xp, fp))
     i = np.clip(np.searchsorted(xp, x_data, side="right") - 1, 0, len(xp) - 2)
     weight = np.clip((x - xp[i]) / (xp[i + 1] - xp[i]), 0.0, 1.0)
-    fp = fp if isinstance(fp, Tensor) else np.asarray(fp)
+    fp = fp if isinstance(fp, Tensor) else fp_data
     return fp[i] * (1.0 - weight) + fp[i + 1] * weight
 
 

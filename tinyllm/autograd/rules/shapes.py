@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ...backend import is_array
 from ..operators import TABLE
 from ..table import composed, defvjp, defvjp_each, raw
 from ..tensor import Tensor
@@ -230,6 +231,7 @@ def unstack(x, /, *, axis=0):
 def repeat(a, repeats, axis=None):
     if axis is None:
         a, axis = np.reshape(a, -1), 0
+    repeats = repeats.tolist() if is_array(repeats) else repeats          # which CuPy asks for
     return np.take(a, np.repeat(np.arange(a.shape[axis], like=a.data), repeats), axis=axis)
 
 
