@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .erf import erf
+from .erf import erf, half_erfc
 from .formula import formula
 from .fusing import scratch, tiles
 
@@ -48,13 +48,17 @@ def sigmoid(x: Any) -> Any:
 
 @sigmoid.fused
 def sigmoid(x):
-    y = _sigmoid(x)
+    y = _sigmoid(x, out=np.empty_like(x))
     return y, lambda g: (g * y * (1.0 - y),)
 
 
-def _sigmoid(x):
-    """1 / (1 + exp(−x)), held where exp would overflow: there σ is below the smallest float of full precision."""
-    return 1.0 / (1.0 + np.exp(np.minimum(-x, math.log(float(np.finfo(x.dtype).max)) - 1.0)))
+def _sigmoid(x, out):
+    """1 / (1 + exp(−x)), held where exp would overflow: there σ is as good as the smallest float."""
+    np.negative(x, out=out)
+    np.minimum(out, math.log(float(np.finfo(x.dtype).max)) - 1.0, out=out)
+    np.exp(out, out=out)
+    out += 1.0
+    return np.divide(1.0, out, out=out)
 
 
 @formula
@@ -69,9 +73,7 @@ def silu(x: Any) -> Any:
 
 @silu.fused
 def silu(x):
-    s = _sigmoid(x)
-    y = x * s
-    return y, lambda g: (g * (s + y * (1.0 - s)),)
+    return _with_slope(_silu, x)
 
 
 @formula
@@ -102,9 +104,13 @@ def _check(x, approximate="none"):
 @gelu.fused
 def gelu(x, approximate="none"):
     """The derivative is computed along with the value, out of the same exp or tanh, and is all that is kept."""
+    return _with_slope(_tanh_gelu if approximate == "tanh" else _exact_gelu, x)
+
+
+def _with_slope(along, x):
+    """(value, vjp) of an elementwise function, tile by tile: along(x, y, slope, work) fills y and dy/dx."""
     flat = x.reshape(-1)
     y, slope = np.empty_like(flat), np.empty_like(flat)
-    along = _tanh_gelu if approximate == "tanh" else _exact_gelu
     work = scratch(flat)
     for tile in tiles(flat):
         along(flat[tile], y[tile], slope[tile], work[: tile.stop - tile.start])
@@ -112,16 +118,16 @@ def gelu(x, approximate="none"):
     return y.reshape(x.shape), lambda g: (g * slope,)
 
 
-def _tanh_gelu(x, y, slope, u):
+def _tanh_gelu(x, y, slope, work):
     """With h = ½ (1 + tanh u) and u' = √(2/π) (1 + 3 · 0.044715 x²): y = x h, and since h' = 2 h (1 − h) u',
 
     dy/dx = h + x h' = h + 2 y (1 − h) u'.
     """
     square = x * x
-    np.multiply(square, SQRT_2_OVER_PI * CUBIC, out=u)
-    u += SQRT_2_OVER_PI
-    u *= x
-    h = np.tanh(u, out=u)
+    h = np.multiply(square, SQRT_2_OVER_PI * CUBIC, out=work)
+    h += SQRT_2_OVER_PI
+    h *= x
+    np.tanh(h, out=h)
     h *= 0.5
     h += 0.5
     np.multiply(x, h, out=y)
@@ -133,15 +139,24 @@ def _tanh_gelu(x, y, slope, u):
     slope += h
 
 
-def _exact_gelu(x, y, slope, density):
-    """y = x Φ(x), dy/dx = Φ(x) + x φ(x); float32's erf needs exp(−x²/2) as φ does."""
-    np.multiply(x, x, out=density)
-    density *= -0.5
-    np.exp(density, out=density)
-    phi = erf(x * SQRT_HALF)
-    phi += 1.0
-    phi *= 0.5
+def _exact_gelu(x, y, slope, work):
+    """With the tail t = Φ(−|x|): Φ(x) is t for x < 0 and 1 − t for x > 0, so far out on the left no digit is lost."""
+    bell = np.multiply(x, x, out=work)
+    bell *= -0.5
+    np.exp(bell, out=bell)
+    t = half_erfc(np.abs(x) * SQRT_HALF, bell)
+    phi = 1.0 - 2.0 * t
+    phi *= x > 0
+    phi += t
     np.multiply(x, phi, out=y)
-    np.multiply(density, x, out=slope)
+    np.multiply(bell, x, out=slope)
     slope *= INVERSE_SQRT_2_PI
     slope += phi
+
+
+def _silu(x, y, slope, work):
+    s = _sigmoid(x, out=work)
+    np.multiply(x, s, out=y)
+    np.subtract(1.0, s, out=slope)
+    slope *= y
+    slope += s

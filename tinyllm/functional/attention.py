@@ -156,4 +156,4 @@ def _heads_inside(x, width):
     if x.ndim == 2:
         return np.empty_like(x, shape=(x.shape[0], width))
     *lead, n_heads, length, _ = x.shape
-    return np.swapaxes(np.empty_like(x, shape=(*lead, length, n_heads, width)), -2, -3)
+    return np.swapaxes(np.empty_like(x, order="C", shape=(*lead, length, n_heads, width)), -2, -3)

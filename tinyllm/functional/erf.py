@@ -22,7 +22,7 @@ def erf(x: Any) -> Any:
         erf(x) = 2/√π exp(−x²) (x + 2x³/3 + 4x⁵/(3·5) + 8x⁷/(3·5·7) + …)
 
     whose terms have one sign: nothing cancels, and float64 is exact to a few units in the last place. float32 takes five terms
-    of another kind, `erf_float32`, at a tenth of the time.
+    of another kind, `half_erfc`, at a tenth of the time, within 3e-7.
 
     Gradient: the integrand, 2/√π exp(−x²).
     Source: Abramowitz & Stegun 1964, 7.1.1 and 7.1.6.
@@ -32,33 +32,43 @@ def erf(x: Any) -> Any:
 
 def _erf(x):
     if x.dtype != np.float64:
-        return erf_float32(x)
-    x = np.clip(x, -FLAT, FLAT)
-    twice_square = 2.0 * x * x
-    term = x + 0.0
-    total = x + 0.0
+        square = x * x
+        return np.copysign(1.0 - 2.0 * half_erfc(np.abs(x), np.exp(-square)), x)
+    near = np.clip(x, -FLAT, FLAT)
+    twice_square = 2.0 * near * near
+    term = near + 0.0
+    total = near + 0.0
     for odd in range(3, 301, 2):                        # at |x| = 6 the terms fall below rounding after 120
         term *= twice_square
         term /= odd
         total += term
         if odd % 16 == 1 and not bool((np.abs(term) > 1e-17 * np.abs(total)).any()):
             break
-    return TWO_OVER_SQRT_PI * np.exp(-0.5 * twice_square) * total
+    y = np.clip(TWO_OVER_SQRT_PI * np.exp(-0.5 * twice_square) * total, -1.0, 1.0)
+    return np.where(np.abs(x) < FLAT, y, np.sign(x))
 
 
 defvjp(_erf, lambda g, _y, x: g * (TWO_OVER_SQRT_PI * np.exp(-x * x)))
 
 P = 0.3275911
-A = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
+A = (0.5307027145, -0.7265760135, 0.7107068705, -0.142248368, 0.127414796)
 
 
-def erf_float32(x: Any) -> Any:
-    """erf within 5e-7, rounding included: 1 − (a₁ k + a₂ k² + … + a₅ k⁵) exp(−x²) with k = 1/(1 + p x), for x ≥ 0; erf(−x) = −erf(x).
+def half_erfc(x: Any, bell: Any) -> Any:
+    """½ (1 − erf(x)) for raw arrays x ≥ 0, given bell = exp(−x²): a normal variable's chance to exceed √2 x.
 
+    In float32 (a₁ k⁵ + a₂ k⁴ + … + a₅ k) exp(−x²) with k = 1/(1 + p x), within 1e-7: the exponential, which who asks for a normal
+    distribution has at hand, leaves a polynomial little to do.
     Source: Abramowitz & Stegun 1964, 7.1.26.
     """
-    k = 1.0 / (1.0 + P * np.abs(x))
-    series = A[0] * k
+    if x.dtype == np.float64:
+        return 0.5 * (1.0 - _erf(x))
+    k = P * x
+    k += 1.0
+    k = 1.0 / k
+    y = A[0] * k
     for a in A[1:]:
-        series = (series + a) * k
-    return np.copysign(1.0 - series * np.exp(-x * x), x)
+        y += a
+        y *= k
+    y *= bell
+    return y

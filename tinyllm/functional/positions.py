@@ -71,6 +71,8 @@ def _check(x, cos, sin):
     for name, table in (("cos", cos), ("sin", sin)):
         if isinstance(table, Tensor) and table.requires_grad:
             raise TypeError(f"rotary: {name} carries a gradient, but the angles are constants: pass {name}.detach()")
+        if table.shape[-1:] != wanted[-1:]:
+            raise ValueError(f"rotary: {name} has shape {table.shape}, x {x.shape}: its last axis must be {wanted[-1]}, half of x's")
         check_broadcasts(f"rotary: {name}", table.shape, wanted)
 
 
@@ -80,13 +82,10 @@ def rotary(x, cos, sin):
 
 
 def _turned(x, cos, sin):
-    """Written half by half into one array, of x's memory layout."""
+    """(b, a) · (−sin, sin) + (a, b) · (cos, cos): over the full width, runs in memory are twice as long and two steps fewer."""
     half = x.shape[-1] // 2
-    a, b = x[..., :half], x[..., half:]
     y = np.empty_like(x)
-    y_a, y_b = y[..., :half], y[..., half:]
-    np.multiply(a, cos, out=y_a)
-    np.multiply(b, cos, out=y_b)
-    y_a -= b * sin
-    y_b += a * sin
+    y[..., :half], y[..., half:] = x[..., half:], x[..., :half]
+    y *= np.concatenate([-sin, sin], axis=-1)
+    y += x * np.concatenate([cos, cos], axis=-1)
     return y

@@ -1,0 +1,119 @@
+"""What attention means: who looks at whom, and that nobody looks where they may not, extreme scores included."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyllm import Tensor
+from tinyllm import functional as F
+
+TWIN_OR_FORMULA = pytest.mark.parametrize("of", [lambda f: f, lambda f: f.formula], ids=["twin", "formula"])
+SEEDS = st.integers(0, 1000)
+SCALES = st.sampled_from([1.0, 100.0])                  # scores up to 1e4 and beyond
+
+
+def drawn(seed, n_queries, n_keys, scale=1.0):
+    rng = np.random.default_rng(seed)
+    shapes = [(2, 2, n_queries, 4), (2, 2, n_keys, 4), (2, 2, n_keys, 3)]
+    q, k, v = (rng.standard_normal(shape) for shape in shapes)
+    return q * scale, k * scale, v
+
+
+@TWIN_OR_FORMULA
+@given(seed=SEEDS, n_queries=st.integers(1, 6), extra=st.integers(-3, 3), causal=st.booleans(), masked=st.booleans())
+def test_attention_query_by_query(of, seed, n_queries, extra, causal, masked):
+    n_keys = max(1, n_queries + extra)
+    q, k, v = drawn(seed, n_queries, n_keys)
+    mask = np.random.default_rng(seed).random((n_queries, n_keys)) < 0.6 if masked else None
+    out = of(F.attention)(q, k, v, mask, causal)
+    weights = F.attention_weights(q, k, mask, causal)
+    for b, h, i in np.ndindex(2, 2, n_queries):
+        seen = [
+            j for j in range(n_keys)
+            if (not causal or j <= n_keys - n_queries + i) and (mask is None or mask[i, j])
+        ]
+        e = [math.exp(float(q[b, h, i] @ k[b, h, j]) / 2.0) for j in seen]          # √4 = 2
+        expected = sum(x / sum(e) * v[b, h, j] for x, j in zip(e, seen, strict=True)) if seen else np.zeros(3)
+        np.testing.assert_allclose(out[b, h, i], expected, atol=1e-12)
+        assert weights[b, h, i].sum() == pytest.approx(1.0 if seen else 0.0)
+
+
+@TWIN_OR_FORMULA
+@given(seed=SEEDS, scale=SCALES, n=st.sampled_from([1, 5, 70, 130]))
+def test_the_future_changes_nothing(of, seed, scale, n):
+    q, k, v = drawn(seed, n, n, scale)
+    out = of(F.attention)(q, k, v, causal=True)
+    t = seed % n
+    k[..., t + 1:, :], v[..., t + 1:, :], q[..., t + 1:, :] = 1e4, -1e4, 1e4
+    np.testing.assert_array_equal(of(F.attention)(q, k, v, causal=True)[..., : t + 1, :], out[..., : t + 1, :])
+
+
+@TWIN_OR_FORMULA
+@given(seed=SEEDS, scale=SCALES, n_queries=st.sampled_from([1, 3, 66]))
+def test_the_last_queries_alone_see_what_they_saw(of, seed, scale, n_queries):
+    q, k, v = drawn(seed, 66, 66, scale)
+    whole = of(F.attention)(q, k, v, causal=True)[..., -n_queries:, :]
+    np.testing.assert_allclose(of(F.attention)(q[..., -n_queries:, :], k, v, causal=True), whole, atol=1e-9)
+
+
+@TWIN_OR_FORMULA
+@given(seed=SEEDS, scale=SCALES, pad=st.integers(1, 70))
+def test_padding_changes_nothing(of, seed, scale, pad):
+    q, k, v = drawn(seed, 5, 7, scale)
+    out = of(F.attention)(q, k, v)
+    long_k, long_v = (np.concatenate([x, np.full((2, 2, pad, x.shape[-1]), 1e4)], axis=-2) for x in (k, v))
+    mask = (np.arange(7 + pad) < 7)[None, None, None]
+    leaves = [Tensor(x, requires_grad=True) for x in (q, long_k, long_v)]
+    padded = of(F.attention)(*leaves, mask)
+    np.testing.assert_allclose(padded.data, out, atol=1e-12)
+    padded.backward(np.random.default_rng(seed).standard_normal(out.shape))
+    for leaf in leaves[1:]:
+        np.testing.assert_array_equal(leaf.grad[..., 7:, :], 0.0)
+
+
+@TWIN_OR_FORMULA
+@given(seed=SEEDS, n=st.sampled_from([4, 70]))
+def test_without_positions_order_does_not_matter(of, seed, n):
+    q, k, v = drawn(seed, n, n)
+    out = of(F.attention)(q, k, v)
+    order = np.random.default_rng(seed).permutation(n)
+    np.testing.assert_allclose(of(F.attention)(q[..., order, :], k, v), out[..., order, :], atol=1e-12)
+    np.testing.assert_allclose(of(F.attention)(q, k[..., order, :], v[..., order, :]), out, atol=1e-12)
+
+
+@TWIN_OR_FORMULA
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_query_that_sees_nothing_gives_and_takes_nothing(of, dtype):
+    q, k, v = (x.astype(dtype) for x in drawn(0, 70, 9, 100.0))
+    mask = np.ones((70, 9), bool)
+    mask[[0, 5, 69]] = False
+    leaves = [Tensor(x, requires_grad=True) for x in (q, k, v)]
+    out = of(F.attention)(*leaves, mask)
+    np.testing.assert_array_equal(out.data[..., [0, 5, 69], :], 0.0)
+    only_blind = np.zeros_like(out.data)
+    only_blind[..., [0, 5, 69], :] = 1.0
+    out.backward(only_blind)
+    for leaf in leaves:
+        np.testing.assert_array_equal(leaf.grad, 0.0)
+
+
+@TWIN_OR_FORMULA
+def test_extreme_scores_pick_the_best_key(of):
+    q, k, v = (x.astype(np.float32) for x in drawn(1, 6, 8, 1e3))
+    leaves = [Tensor(x, requires_grad=True) for x in (q, k, v)]
+    out = of(F.attention)(*leaves)
+    best = np.argmax(q @ k.swapaxes(-1, -2), axis=-1)
+    np.testing.assert_allclose(out.data, np.take_along_axis(v, best[..., None], axis=-2), atol=1e-5)
+    out.backward(np.ones_like(out.data))
+    assert all(np.isfinite(leaf.grad).all() for leaf in leaves)
+
+
+def test_heads_come_together_without_a_copy(rng):
+    q, k, v = (np.swapaxes(rng.standard_normal((2, 5, 3, 4)), 1, 2) for _ in range(3))
+    together = np.swapaxes(F.attention(q, k, v, causal=True), 1, 2)
+    assert together.flags.c_contiguous

@@ -1,0 +1,100 @@
+"""What softmax and the losses mean: probabilities that sum to one, and the likelihood of the targets, counted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyllm import Tensor
+from tinyllm import functional as F
+
+TWIN_OR_FORMULA = pytest.mark.parametrize("of", [lambda f: f, lambda f: f.formula], ids=["twin", "formula"])
+
+
+@TWIN_OR_FORMULA
+@given(seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 1e4]), shift=st.floats(-1e4, 1e4), axis=st.sampled_from([0, 1, -1]))
+def test_softmax_rows_are_probabilities_and_ignore_shifts(of, seed, scale, shift, axis):
+    x = np.random.default_rng(seed).standard_normal((4, 5, 3)) * scale
+    y = of(F.softmax)(x, axis)
+    assert (y >= 0).all()
+    np.testing.assert_allclose(y.sum(axis), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(of(F.softmax)(x + shift, axis), y, atol=1e-9)
+    np.testing.assert_array_equal(y.argmax(axis), x.argmax(axis))
+    with np.errstate(divide="ignore"):
+        finite = y > 1e-300
+        np.testing.assert_allclose(of(F.log_softmax)(x, axis)[finite], np.log(y)[finite], atol=1e-9)
+    assert np.isfinite(of(F.log_softmax)(x, axis)).all()
+
+
+@TWIN_OR_FORMULA
+def test_softmax_where_is_softmax_of_the_rest(of, rng):
+    x, where = rng.standard_normal((6, 5)), rng.random((6, 5)) < 0.5
+    where[2] = False
+    y = of(F.softmax)(x, where=where)
+    for row, these, got in zip(x, where, y, strict=True):
+        np.testing.assert_array_equal(got[~these], 0.0)
+        if these.any():
+            np.testing.assert_allclose(got[these], F.softmax(row[these]))
+    spoiled = np.where(where, x, np.nan)                # what takes no part may be anything
+    np.testing.assert_array_equal(of(F.softmax)(spoiled, where=where), y)
+
+
+@TWIN_OR_FORMULA
+@given(seed=st.integers(0, 1000), smoothing=st.sampled_from([0.0, 0.1]), weighted=st.booleans(), ignored=st.booleans())
+def test_cross_entropy_is_the_counted_likelihood(of, seed, smoothing, weighted, ignored):
+    rng = np.random.default_rng(seed)
+    logits, targets = rng.standard_normal((3, 4, 5)), rng.integers(0, 5, (3, 4))
+    if ignored:
+        targets[rng.random((3, 4)) < 0.3] = -100
+    w = rng.uniform(0.1, 2.0, 5) if weighted else np.ones(5)
+    cost = total = 0.0
+    for place in np.ndindex(3, 4):
+        y, z = int(targets[place]), logits[place]
+        if y == -100:
+            continue
+        p = [math.exp(v) / sum(math.exp(u) for u in z) for v in z]
+        cost -= (1 - smoothing) * w[y] * math.log(p[y]) + smoothing / 5 * sum(w[c] * math.log(p[c]) for c in range(5))
+        total += w[y]
+    got = of(F.cross_entropy)(logits, targets, label_smoothing=smoothing, class_weights=w if weighted else None)
+    assert got == pytest.approx(cost / total if total else 0.0, rel=1e-12)
+
+
+@TWIN_OR_FORMULA
+def test_ignored_targets_change_nothing(of, rng):
+    logits, targets = rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
+    targets[[1, 4]] = -100
+    counted = targets != -100
+    for options in ({}, {"label_smoothing": 0.2, "class_weights": rng.uniform(0.1, 2.0, 5)}):
+        t = Tensor(logits, requires_grad=True)
+        loss = of(F.cross_entropy)(t, targets, **options)
+        loss.backward()
+        assert loss.item() == pytest.approx(of(F.cross_entropy)(logits[counted], targets[counted], **options), rel=1e-14)
+        np.testing.assert_array_equal(t.grad[~counted], 0.0)
+        assert (t.grad[counted] != 0).all()
+
+
+@TWIN_OR_FORMULA
+@pytest.mark.parametrize("shape", [(3,), (0,), (2, 0)])
+def test_nothing_counted_is_zero_with_zero_gradient(of, shape):
+    t = Tensor(np.ones((*shape, 4), np.float32), requires_grad=True)
+    loss = of(F.cross_entropy)(t, np.full(shape, -100))
+    loss.backward()
+    assert loss.item() == 0.0 and loss.dtype == np.float32
+    np.testing.assert_array_equal(t.grad, np.zeros((*shape, 4)))
+
+
+@TWIN_OR_FORMULA
+def test_a_confident_wrong_answer_costs_its_distance(of):
+    logits = np.array([[1e4, -1e4, 0.0]], np.float32)
+    assert of(F.cross_entropy)(logits, np.array([1])) == 2e4
+    assert of(F.cross_entropy)(logits, np.array([0])) == 0.0
+
+
+@TWIN_OR_FORMULA
+def test_mse_loss(of, rng):
+    x, y = rng.standard_normal((2, 3, 4))
+    assert of(F.mse_loss)(x, y) == pytest.approx(sum((a - b) ** 2 for a, b in zip(x.flat, y.flat, strict=True)) / 12)
