@@ -16,8 +16,10 @@ from tinyllm.optim import SGD
 @contextmanager
 def standing_in(module: Module, tensors: list[Any]) -> Iterator[None]:
     """Inside, the module computes with these Tensors in the place of its parameters, in the order of `parameters()`."""
-    stand_in = {id(p): t for p, t in zip(module.parameters(), tensors, strict=True)}
-    places = [(vars(m), name, value) for m in module.modules() for name, value in vars(m).items() if isinstance(value, Parameter)]
+    stand_in = {id(p): t if isinstance(t, Tensor) else Tensor(t) for p, t in zip(module.parameters(), tensors, strict=True)}
+    places = [
+        (vars(m), name, value) for m in module.modules() for name, value in vars(m).items() if isinstance(value, Parameter)
+    ]
     for attributes, name, value in places:
         attributes[name] = stand_in[id(value)]
     try:

@@ -52,7 +52,7 @@ def test_an_attribute_assigned_anew_replaces_the_old_one():
 
 @pytest.mark.parametrize("value", [[Linear(2, 2)], (Linear(2, 2),), {"a": Linear(2, 2)}, [Parameter(np.zeros(1))]])
 def test_plain_lists_of_modules_are_refused(value):
-    with pytest.raises(TypeError, match="layers is a plain .* ModuleList"):
+    with pytest.raises(TypeError, match=r"layers is a plain .* ModuleList"):
         Tied().layers = value
 
 
@@ -150,7 +150,8 @@ def test_what_does_not_fit_is_named_and_nothing_is_written():
     del state["own"]
     state["extra.bias"] = np.zeros(2, np.float32)
     state["first.bias"] = np.zeros(5, np.float32)
-    with pytest.raises(ValueError, match=r"first.bias has shape \(5,\), the parameter \(3,\); missing: own; unexpected: extra.bias"):
+    said = r"first.bias has shape \(5,\), the parameter \(3,\); missing: own; unexpected: extra.bias"
+    with pytest.raises(ValueError, match=said):
         model.load_state_dict(state)
     with pytest.raises(ValueError, match=r"first.bias has shape"):
         model.load_state_dict(state, strict=False)

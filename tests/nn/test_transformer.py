@@ -18,8 +18,8 @@ SEEDS = st.integers(0, 2**31)
        activation=st.sampled_from(["relu", "gelu", "gelu_tanh", "swiglu"]), seed=SEEDS)
 def test_the_layer_is_the_written_formula(norm_first, cross, causal, norm, activation, seed):
     rng = np.random.default_rng(seed)
-    f = shaken(TransformerLayer(8, 2, 12, norm_first=norm_first, cross=cross, causal=causal, norm=norm, activation=activation), rng)
-    f.to(dtype=np.float64)
+    f = TransformerLayer(8, 2, 12, norm_first=norm_first, cross=cross, causal=causal, norm=norm, activation=activation)
+    shaken(f, rng).to(dtype=np.float64)
     x, source = rng.standard_normal((2, 4, 8)), rng.standard_normal((2, 3, 8)) if cross else None
     sublayers = [(lambda h: f.attention(h, causal=causal), f.attention_norm)]
     if cross:
@@ -39,7 +39,7 @@ def test_gradients(norm_first, cross, rng):
     assert gradcheck_module(layer, *inputs, call=lambda x, s=None: layer(x, source=s))
 
 
-@pytest.mark.parametrize("options", [{"norm_first": True}, {"norm_first": False, "norm": "rms"}, {"cross": True, "activation": "swiglu"}])
+@pytest.mark.parametrize("options", [{}, {"norm_first": False, "norm": "rms"}, {"cross": True, "activation": "swiglu"}])
 def test_every_parameter_learns(options, rng):
     layer = shaken(TransformerLayer(8, 2, bias=False, **options), rng)
     x, source = rng.standard_normal((2, 2, 5, 8)).astype(np.float32)

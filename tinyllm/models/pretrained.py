@@ -113,7 +113,7 @@ def _built(kind: type[Pretrained], values: dict[str, Any], file: Any, folder: Pa
     _check_depth(values, len(found), folder)
     try:
         model = kind.from_config_dict(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
     problems = [f"{name} is missing" for name in wanted if name not in found]

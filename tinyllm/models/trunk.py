@@ -75,9 +75,9 @@ class Trunk(Pretrained):
         do not fit and sequences longer than the context.
         """
         ids = checked_ids(ids)
-        past = cache.length if cache is not None else 0
         if cache is not None and not self.causal:
             raise ValueError("a cache needs causal layers: here earlier tokens see later ones, so their vectors change")
+        past = cache.length if cache is not None else 0
         end = past + ids.shape[1]
         if end > self.config.context:
             room = self.config.context

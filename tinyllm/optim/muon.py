@@ -24,7 +24,7 @@ def orthogonalized(g: Array, steps: int = 5) -> Array:
     Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
     """
     a, b, c = COEFFICIENTS
-    x = g / (float(np.sqrt(np.vdot(g, g))) + 1e-7)
+    x = g / np.maximum(np.sqrt(np.vdot(g, g)), 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x                            # the smaller Gram matrix
     for _ in range(steps):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from ..backend import Array
 from ..nn import Parameter
 from .optimizer import Group, Optimizer
@@ -12,7 +14,7 @@ from .optimizer import Group, Optimizer
 class SGD(Optimizer):
     """x ← x − lr u, where u is the gradient g, or with momentum μ the running sum v ← μ v + g (Nesterov: g + μ v).
 
-    Weight decay λ adds λ x to g: the gradient of (λ/2) ‖x‖². The conventions are PyTorch's: the first v is g.
+    Weight decay λ adds λ x to g: the gradient of (λ/2) ‖x‖². v starts at 0. The conventions are PyTorch's.
     Polyak 1964; Sutskever et al. 2013, §2.
     """
 
@@ -32,11 +34,10 @@ class SGD(Optimizer):
         if group["weight_decay"]:
             g = g + group["weight_decay"] * x
         if mu:
-            if t > 1:
-                v = state["momentum"]
-                v *= mu
-                v += g
-            else:
-                v = state["momentum"] = g.copy()
+            if t == 1:
+                state["momentum"] = np.zeros_like(x)
+            v = state["momentum"]
+            v *= mu
+            v += g
             g = g + mu * v if group["nesterov"] else v
         x -= group["lr"] * g
