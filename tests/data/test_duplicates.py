@@ -43,6 +43,13 @@ def test_groups_are_the_definition_for_long_texts_that_quote_each_other(spans):
     assert near_duplicate_groups(texts) == groups_by_definition(texts)
 
 
+def test_a_quote_counts_from_twenty_triples_on():
+    words = [f"w{i}" for i in range(80)]
+    for length, together in ((22, True), (21, False)):      # 20 and 19 triples inside 78
+        groups = near_duplicate_groups([" ".join(words), " ".join(words[30 : 30 + length])])
+        assert (groups == [0, 0]) == together
+
+
 def test_case_and_punctuation_do_not_matter_and_meaning_does():
     assert near_duplicate_groups(["Return the name.", "return: the NAME", "Return the value."]) == [0, 0, 2]
 

@@ -82,9 +82,9 @@ def test_hiding_takes_its_share_of_the_words_and_leaves_padding_and_special_toke
     assert abs(hidden - 0.1 * words) < 5 * np.sqrt(words * 0.09)
 
 
-def test_what_is_hidden_changes_from_step_to_step():
-    source = LabelledBatches([[20] * 60], [0], 1, 60, PAD, hide_p=0.3, mask_id=MASK)
-    assert len({source.batch(step)["ids"].tobytes() for step in range(20)}) == 20
+def test_what_is_hidden_changes_from_step_to_step_and_from_seed_to_seed():
+    sources = [LabelledBatches([[20] * 60], [0], 1, 60, PAD, seed, hide_p=0.3, mask_id=MASK) for seed in range(3)]
+    assert len({source.batch(step)["ids"].tobytes() for source in sources for step in range(20)}) == 60
 
 
 GOOD = {"rows": [[1], [2, 3]], "labels": [0, 1], "batch_size": 2, "max_length": 4, "pad_id": PAD}

@@ -31,6 +31,16 @@ def test_seeds_draw_different_rows():
     assert len({TEXTS.few(2, seed).texts for seed in range(20)}) > 10
 
 
+def test_classes_of_one_size_draw_independently_of_each_other():
+    first, second = (list(np.flatnonzero(label == LABELS)) for label in range(2))
+
+    def places(seed):
+        numbers = [int(text.split()[1]) for text in TEXTS.few(1, seed).texts]
+        return [rows.index(i) for rows in (first, second) for i in numbers if i in rows]
+
+    assert len({tuple(places(seed)) for seed in range(100)}) > 15      # of 25 combinations
+
+
 def test_rows_come_in_the_order_asked_for():
     assert TEXTS.rows(np.array([3, 0])).texts == ("2 3", "0 0")
 

@@ -103,10 +103,11 @@ def test_shares_are_p_and_80_10_10():
 
 def test_hiding_is_even_over_the_places_also_where_one_token_is_forced():
     ids = np.full((6000, 4), 7)
-    _, targets = mask_tokens(ids, np.random.default_rng(0), MASK, ordinary_ids(9, MASK, ()), p=1e-9)
+    shown, targets = mask_tokens(ids, np.random.default_rng(0), MASK, ordinary_ids(9, MASK, ()), p=1e-9)
     hidden = targets != -100
     np.testing.assert_array_equal(hidden.sum(axis=1), 1)
     assert abs(hidden.sum(axis=0) - 1500).max() < 5 * np.sqrt(6000 * 3 / 16)
+    assert abs((shown == MASK).sum() - 4800) < 5 * np.sqrt(6000 * 0.16)
 
 
 def test_all_are_hidden_with_p_1_and_none_where_all_are_special():
@@ -136,9 +137,10 @@ def test_evaluation_masks_are_fixed_whatever_the_batch_size(source, one, other):
         assert all(len(batch[key]) <= one for batch in source.evaluation(one))
 
 
-def test_evaluation_windows_have_masks_of_their_own():
-    source = MaskedWindows(np.tile(np.arange(4, 36), 8), 32, 4, 0, MASK, 40)
-    assert len({row.tobytes() for batch in source.evaluation() for row in batch["targets"]}) == 8
+def test_evaluation_masks_differ_from_window_to_window_and_from_seed_to_seed():
+    sources = [MaskedWindows(np.tile(np.arange(4, 36), 8), 32, 4, seed, MASK, 40, 0.5) for seed in range(3)]
+    rows = {row.tobytes() for source in sources for batch in source.evaluation() for row in batch["targets"]}
+    assert len(rows) == 3 * 8
 
 
 GOOD = {"tokens": np.arange(4, 12), "context": 4, "batch_size": 2, "seed": 0, "mask_id": MASK, "vocab_size": 12}

@@ -122,15 +122,15 @@ def test_a_family_that_would_fill_the_validation_set_is_for_training():
 
 
 @pytest.mark.parametrize("split", ["random", "file"])
-@pytest.mark.parametrize("seed", [0, 3])
-def test_no_text_of_the_test_set_is_nearly_one_of_training(library, split, seed):
-    found = classification(seed, split)
-    sides = [found.train.texts, found.validation.texts, found.test.texts]
-    everything = [text for side in sides for text in side]
-    assert len(set(everything)) == len(everything)
-    assert min(map(len, everything)) >= 20
-    assert_apart(sides[0], sides[1])
-    assert_apart(sides[0] + sides[1], sides[2])
+def test_no_text_of_the_test_set_is_nearly_one_of_training(library, split):
+    for seed in range(8 if library == "made" else 1):
+        found = classification(seed, split)
+        sides = [found.train.texts, found.validation.texts, found.test.texts]
+        everything = [text for side in sides for text in side]
+        assert len(set(everything)) == len(everything)
+        assert min(map(len, everything)) >= 20
+        assert_apart(sides[0], sides[1])
+        assert_apart(sides[0] + sides[1], sides[2])
 
 
 def test_labels_are_the_packages_the_texts_stand_in(library):
@@ -201,13 +201,15 @@ def test_short_texts_and_texts_of_several_classes_are_left_out(use, tmp_path):
     library = write_library(tmp_path / "library", {"email": 12, "logging": 12})
     both = '    """This text stands in two packages, so it has no label."""'
     for package in ("email", "logging"):
-        (library / package / "three.py").write_text(f'def f():\n{both}\ndef g():\n    """Nineteen characters"""\n')
-    (library / "email" / "four.py").write_text('def g():\n    """Twenty characters 20"""\n')
-    (library / "queue.py").write_text('def g():\n    """Twenty characters 20"""\n')     # not a class: no ambiguity
+        (library / package / "x.py").write_text(f"def f():\n{both}\n")
+    long_enough, short = 'def g():\n    """Twenty characters 20"""\n', 'def h():\n    """Nineteen characters"""\n'
+    (library / "email" / "y.py").write_text(long_enough + short)
+    (library / "email" / "z.py").write_text(long_enough)
+    (library / "queue.py").write_text(long_enough)      # not a class: no ambiguity
     use(library)
     found = classification()
     texts = found.train.texts + found.validation.texts + found.test.texts
-    assert "Twenty characters 20" in texts
+    assert texts.count("Twenty characters 20") == 1
     assert not any(text.startswith(("This text", "Nineteen")) for text in texts)
 
 
