@@ -704,36 +704,51 @@ def multi_dot(d: Draw) -> Call:
 # ---------------------------------------------------------------- norms
 
 
-@row(np.linalg.norm, np.linalg.vector_norm, reductions.norm2, rounding=True)
-def norm(d: Draw) -> Call:
+def _norm(order: float | None) -> Callable[[Draw], Call]:
     """Distinct entries, so that the largest and the smallest are one each."""
-    x = d.array(d.shape(1, zero=False), "distinct")
-    d.require(bool((np.diff(np.sort(np.abs(x), axis=None)) > 0.02).all()))
-    order, axis, keepdims = d.choice([None, 2, 1, 3, math.inf, -math.inf, 1.5]), d.axis(x.ndim, none=True), d.boolean()
-    fn = d.choice([np.linalg.norm, np.linalg.vector_norm])
-    if fn is np.linalg.vector_norm:
-        order = 2 if order is None else order
-    elif axis is None and x.ndim > 1:
-        order = None
-    return lambda x: fn(x, ord=order, axis=axis, keepdims=keepdims), [x]
+
+    def draw(d: Draw) -> Call:
+        x = d.array(d.shape(1, zero=False), "distinct")
+        d.require(bool((np.diff(np.sort(np.abs(x), axis=None)) > 0.02).all()))
+        axis, keepdims = d.axis(x.ndim, none=order is None or x.ndim == 1), d.boolean()
+        if order is not None and d.boolean():
+            return lambda x: np.linalg.vector_norm(x, ord=order, axis=axis, keepdims=keepdims), [x]
+        return lambda x: np.linalg.norm(x, ord=order, axis=axis, keepdims=keepdims), [x]
+
+    return draw
 
 
-@row(np.linalg.norm, np.linalg.matrix_norm, rounding=True)
-def matrix_norm(d: Draw) -> Call:
-    x = d.array(d.shape(2, zero=False), "distinct")
-    order, keepdims = d.choice(["fro", 1, -1, math.inf, -math.inf]), d.boolean()
-    if d.boolean():
-        axis = (d.axis(x.ndim), d.axis(x.ndim))
+for _order in (None, 2, 1, 3, 1.5, math.inf, -math.inf):
+    _covers = (np.linalg.norm,) if _order is None else (np.linalg.norm, np.linalg.vector_norm)
+    ROWS.append(Row(f"norm {_order}", _norm(_order), _covers, rounding=True))
+
+
+@row(np.linalg.vector_norm, reductions.norm2, rounding=True)
+def norm_over_axes(d: Draw) -> Call:
+    x = d.array(d.shape(1, zero=False), "nonzero")
+    axis, keepdims, order = d.axes(x.ndim), d.boolean(), d.choice([2, 3])
+    return lambda x: np.linalg.vector_norm(x, ord=order, axis=axis, keepdims=keepdims), [x]
+
+
+def _matrix_norm(order: Any) -> Callable[[Draw], Call]:
+    def draw(d: Draw) -> Call:
+        x, keepdims, kind = d.array(d.shape(2, zero=False), "distinct"), d.boolean(), d.integer(0, 2)
+        axis = (d.axis(x.ndim), d.axis(x.ndim)) if kind == 0 else (-2, -1)
         d.require(axis[0] % x.ndim != axis[1] % x.ndim)
-        f = lambda x: np.linalg.norm(x, ord=order, axis=axis, keepdims=keepdims)
-    elif x.ndim == 2 and d.boolean():
-        axis, f = (-2, -1), lambda x: np.linalg.norm(x, ord=order, keepdims=keepdims)
-    else:
-        axis, f = (-2, -1), lambda x: np.linalg.matrix_norm(x, ord=order, keepdims=keepdims)
-    if order != "fro":
-        sums = np.sort(np.abs(np.moveaxis(x, axis, (-2, -1))).sum(-2 if abs(order) == 1 else -1), axis=-1)
-        d.require(bool((np.diff(sums, axis=-1) > 0.02).all()))
-    return f, [x]
+        if order != "fro":
+            sums = np.sort(np.abs(np.moveaxis(x, axis, (-2, -1))).sum(-2 if abs(order) == 1 else -1), axis=-1)
+            d.require(bool((np.diff(sums, axis=-1) > 0.02).all()))
+        if kind == 0:
+            return lambda x: np.linalg.norm(x, ord=order, axis=axis, keepdims=keepdims), [x]
+        if kind == 1 and x.ndim == 2:
+            return lambda x: np.linalg.norm(x, ord=order, keepdims=keepdims), [x]
+        return lambda x: np.linalg.matrix_norm(x, ord=order, keepdims=keepdims), [x]
+
+    return draw
+
+
+for _order in ("fro", 1, -1, math.inf, -math.inf):
+    ROWS.append(Row(f"matrix norm {_order}", _matrix_norm(_order), (np.linalg.norm, np.linalg.matrix_norm), rounding=True))
 
 
 # ---------------------------------------------------------------- shapes

@@ -185,6 +185,10 @@ def test_constants_of_functions_are_raw_or_zero() -> None:
     x = Tensor(np.eye(2) * 2.0, requires_grad=True)
     assert not isinstance(np.linalg.matrix_power(x, 0), Tensor) or not np.linalg.matrix_power(x, 0).requires_grad
     np.testing.assert_array_equal(np.linalg.norm(x.ravel(), ord=0), 2.0)
+    count = np.linalg.vector_norm(Tensor(np.array([[1.0, 0.0], [3.0, 4.0]], np.float32)), ord=0, axis=1)
+    np.testing.assert_array_equal(count, [1.0, 2.0])
+    assert count.dtype == np.float32
+    np.testing.assert_array_equal(np.where(Tensor([0.0, 2.0, 3.0]))[0], [1, 2])
 
 
 # ---------------------------------------------------------------- what the rules refuse, by name
