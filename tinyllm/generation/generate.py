@@ -33,7 +33,7 @@ class Sampling:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        self.choose(np.zeros((1, 2), np.float32), np.zeros((1, 1), np.int64), np.zeros(1))     # each rule checks its number
+        self.choose(np.zeros((1, 2), np.float32), np.zeros((1, 1), np.int64), np.zeros(1))  # each rule checks its number
 
     def choose(self, logits: np.ndarray, seen: np.ndarray, u: np.ndarray) -> np.ndarray:
         """logits (n, V), the ids before (n, T), uniform numbers (n,) → a token each (n,)."""
@@ -157,11 +157,16 @@ def _steps(
     model.eval()
     try:
         while length < end:
+            rows = text if start or length > len(prompt) else text[:1]      # the prompt is the same for all: read it once
             if cache is None and use_cache:
-                cache = model.make_cache(n)
-            with no_grad():                             # never held across the yield, where it would leak into the caller
-                logits = model(text[:, known:length], cache=cache).data[:, -1]      # (n, V)
-            token = how.choose(backend.to_numpy(logits), text[:, :length], rng.random(n))
+                cache = model.make_cache(len(rows))
+            with no_grad():                             # never held across the yield: it would leak into the caller
+                logits = backend.to_numpy(model(rows[:, known:length], cache=cache).data[:, -1])
+            if len(rows) < n:
+                logits = np.repeat(logits, n, axis=0)   # (n, V)
+                if cache is not None:
+                    cache.select(np.zeros(n, np.int64))
+            token = how.choose(logits, text[:, :length], rng.random(n))
             text[:, length] = token
             length += 1
             yield token.tolist()

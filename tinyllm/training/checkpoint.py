@@ -79,8 +79,6 @@ def load_checkpoint(folder: Path | str) -> Checkpoint:
         contents[name] = path.read_bytes()
         if _sha256(contents[name]) != expected["sha256"]:
             raise ValueError(f"{path} does not fit its checksum: it was changed since it was written, use another checkpoint")
-    if MODEL not in contents:
-        raise ValueError(f"{folder / STATE} lists no {MODEL}: this is no checkpoint of ours")
     return Checkpoint(
         state,
         _from_bytes(contents[MODEL]),
@@ -104,13 +102,24 @@ def read_state(folder: Path | str) -> dict[str, Any]:
         raise ValueError(f"{path} is truncated or is none of ours ({error}): use another checkpoint") from error
     if not intact:
         raise ValueError(f"{path} does not fit its checksum: it was changed since it was written, use another checkpoint")
-    if state["format"] != FORMAT:
-        raise ValueError(f"{path} has format {state['format']}, this version reads {FORMAT}: use the version that wrote it")
+    if state.get("format") != FORMAT:
+        raise ValueError(f"{path} has format {state.get('format')}, this version reads {FORMAT}: use the version that wrote it")
+    if not _lists_files(state.get("files")):
+        raise ValueError(f"{path} does not list its files with size and checksum, {MODEL} among them: this is none of ours")
     return state
 
 
+def _lists_files(value: Any) -> bool:
+    """A checksum shows what was damaged, not who wrote it: names that lead elsewhere are refused."""
+    return (
+        isinstance(value, dict)
+        and {MODEL} <= value.keys() <= {MODEL, CONFIG, OPTIMIZER}
+        and all(isinstance(entry, dict) and entry.keys() == {"bytes", "sha256"} for entry in value.values())
+    )
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"
+    return json.dumps(value, indent=1).encode() + b"\n"
 
 
 def _sha256(content: bytes) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..autograd import Tensor, gradients
 from ..backend import Array, randomness
 from ..data.batching import Batch, split_batch
@@ -22,8 +20,8 @@ def loss_and_gradients(
     workers: Workers,
     seed: int,
     step: int,
-) -> tuple[float, list[Array]]:
-    """The mean loss over all targets of all batches, and its gradient for each parameter.
+) -> tuple[float, list[Array | None]]:
+    """The mean loss over all targets of all batches, and its gradient for each parameter (None for one that plays no part).
 
     With n_i targets in part i and N in all, L = Σ_i (n_i / N) L_i: each part's gradient starts from n_i / N instead of
     1, and the sum is the whole batch's gradient, to rounding. Parts are added in order, so the result depends on the
@@ -51,7 +49,7 @@ def loss_and_gradients(
             loss += part_loss
             summed = part_gradients if summed is None else list(map(_add, summed, part_gradients))
     assert summed is not None
-    return loss, _own(summed, parameters)
+    return loss, _own(summed)
 
 
 def _add(a: Array | None, b: Array | None) -> Array | None:
@@ -59,14 +57,12 @@ def _add(a: Array | None, b: Array | None) -> Array | None:
     return b if a is None else a if b is None else a + b
 
 
-def _own(gradients: list[Array | None], parameters: Sequence[Tensor]) -> list[Array]:
-    """An array for each parameter that nobody else holds: clipping writes into it. Zeros where no gradient came."""
+def _own(gradients: list[Array | None]) -> list[Array | None]:
+    """Arrays that nobody else holds: clipping writes into them."""
     seen = set[int]()
     owned = []
-    for g, parameter in zip(gradients, parameters, strict=True):
-        if g is None:
-            g = np.zeros_like(parameter.data)
-        elif g.base is not None or id(g) in seen:
+    for g in gradients:
+        if g is not None and (g.base is not None or id(g) in seen):
             g = g.copy()
         seen.add(id(g))
         owned.append(g)

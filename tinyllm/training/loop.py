@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ..autograd import detect_anomaly
 from ..backend import Array
 from ..data.batching import Batch
+from ..models import Pretrained
 from ..optim import clip_grad_norm
 from .checkpoint import Checkpoint
 from .config import TrainConfig
@@ -85,7 +86,7 @@ class Loop:
         self.window = [self.window[0] + loss, self.window[1] + 1]
         return {"step": self.step, "split": "train", "loss": loss, "lr": config.lr * rate, "gradient_norm": norm}
 
-    def _gradients(self, batches: list[Batch], workers: Workers) -> tuple[float, list[Array]]:
+    def _gradients(self, batches: list[Batch], workers: Workers) -> tuple[float, list[Array | None]]:
         return loss_and_gradients(self.model, self.objective, self.parameters, batches, workers, self.config.seed, self.step)
 
     def _explain(self, loss: float, norm: float, batches: list[Batch], workers: Workers) -> str:
@@ -134,7 +135,7 @@ class Loop:
         return {
             "objective": type(self.objective).__name__,
             "train": self.config.what_decides_the_numbers(),
-            "model": type(self.model).__name__,
+            "model": model_config(self.model),
             "parameters": {name: list(parameter.shape) for name, parameter in self.model.named_parameters()},
             "data": fingerprint(self.train_source.batch(0)),
         }
@@ -151,7 +152,7 @@ class Loop:
             "window": self.window,
             "optimizer": optimizer,
         }
-        return Checkpoint(state, self.model.state_dict(), arrays if with_optimizer else None)
+        return Checkpoint(state, self.model.state_dict(), arrays if with_optimizer else None, model_config(self.model))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         state = checkpoint.state
@@ -160,3 +161,10 @@ class Loop:
         self.step, self.waiting, self.window, self.history.best = (
             state["step"], state["waiting"], state["window"], state["best"]
         )
+
+
+def model_config(model: Any) -> dict[str, Any]:
+    """What stands in the config.json of a model's folder; a model that has no config is known by its class."""
+    return {"model_type": model.model_type, **model.config_dict()} if isinstance(model, Pretrained) else {
+        "class": type(model).__name__
+    }

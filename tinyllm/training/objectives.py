@@ -18,7 +18,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor
 from ..data.batching import IGNORED, Batch
-from ..functional import cross_entropy
+from ..functional import cross_entropy, embedding
 
 Sums = dict[str, Any]
 
@@ -71,26 +71,34 @@ class Causal:
 class Masked:
     """Fill in what was hidden: cross-entropy at the hidden places alone. Formula F12; Devlin et al. 2019, §3.1.
 
-    Reports loss (nats a hidden token), perplexity and the share of hidden tokens guessed right.
+    Scores over the vocabulary are computed at those places only, so the model shows its parts: `hidden(ids, attention_mask)`
+    and `head`, as Bert does. Reports loss (nats a hidden token), perplexity and the share of hidden tokens guessed right.
     """
 
     watch, higher = "loss", False
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(model(batch["ids"], attention_mask=batch.get("attention_mask")), batch["targets"])
+        return cross_entropy(*self._guesses(model, batch))
 
     def count(self, batch: Batch) -> int:
         return int(np.count_nonzero(batch["targets"] != IGNORED))
 
     def measure(self, model: Any, batch: Batch) -> Sums:
-        logits, targets = model(batch["ids"], attention_mask=batch.get("attention_mask")), batch["targets"]
-        n = self.count(batch)
-        right = np.count_nonzero((targets != IGNORED) & (_guess(logits) == targets))
+        logits, targets = self._guesses(model, batch)
+        n = len(targets)
+        right = np.count_nonzero(_guess(logits) == targets)
         return {"loss": cross_entropy(logits, targets).item() * n, "targets": n, "right": right}
 
     def metrics(self, sums: Sums) -> dict[str, float]:
         loss = sums["loss"] / sums["targets"]
         return {"loss": loss, "perplexity": _exp(loss), "accuracy": sums["right"] / sums["targets"]}
+
+    def _guesses(self, model: Any, batch: Batch) -> tuple[Tensor, np.ndarray]:
+        """Logits (N, V) and targets (N,) of the N hidden places."""
+        counted = batch["targets"] != IGNORED                                       # (B, T)
+        h = model.hidden(batch["ids"], batch.get("attention_mask"))                 # (B, T, C)
+        rows = embedding(np.flatnonzero(counted), np.reshape(h, (-1, h.shape[-1])))     # (N, C): picking rows is looking up
+        return model.head(rows), batch["targets"][counted]
 
 
 class Classification:

@@ -1,0 +1,169 @@
+"""Splitting a batch over workers and over batches gives the whole batch's gradient."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from tests.training.support import config_of, model_of, objective_of, sources_of
+from tinyllm.autograd import modes, no_grad
+from tinyllm.backend import generator, randomness
+from tinyllm.training import Workers, loss_and_gradients, train
+
+KINDS = ["causal", "masked", "classification"]
+
+
+def gradients_of(kind: str, n_workers: int, batches: list, dropout: float = 0.0, step: int = 1):
+    model, objective = model_of(kind, dropout), objective_of(kind)
+    model.train()
+    with Workers(n_workers) as workers:
+        loss, gradients = loss_and_gradients(model, objective, list(model.parameters()), batches, workers, seed=0, step=step)
+    return loss, gradients, model
+
+
+def error(got: list, expected: list) -> float:
+    """‖got − expected‖ / ‖expected‖, all gradients as one vector; None where both have none."""
+    assert [g is None for g in got] == [e is None for e in expected]
+    got, expected = ([g for g in gradients if g is not None] for gradients in (got, expected))
+    difference = np.concatenate([(g - e).ravel() for g, e in zip(got, expected, strict=True)])
+    return float(np.linalg.norm(difference) / np.linalg.norm(np.concatenate([e.ravel() for e in expected])))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_workers", [1, 2, 3, 8])
+def test_workers_give_the_gradient_of_backward(kind, n_workers):
+    """Rows count differently many targets in masked batches, and 5 rows split unevenly: weights matter."""
+    batch = sources_of(kind)[0].batch(0)
+    loss, gradients, _ = gradients_of(kind, n_workers, [batch])
+    model, objective = model_of(kind, 0.0), objective_of(kind)
+    whole = objective.loss(model, batch)
+    whole.backward()
+    assert loss == pytest.approx(whole.item(), rel=1e-5)
+    assert error(gradients, [p.grad for p in model.parameters()]) < 1e-5
+    assert all(g.dtype == np.float32 for g in gradients if g is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_accumulated_batches_give_the_gradient_of_all_their_targets(kind):
+    source, _ = sources_of(kind, batch=6)
+    small = [source.batch(0), {key: array[:2] for key, array in source.batch(1).items()}]
+    if kind == "classification":            # padded to one length, to put them into one batch
+        length = max(batch["ids"].shape[1] for batch in small)
+        for batch in small:
+            missing = ((0, 0), (0, length - batch["ids"].shape[1]))
+            batch.update({key: np.pad(batch[key], missing) for key in ("ids", "attention_mask")})
+    large = {key: np.concatenate([batch[key] for batch in small]) for key in small[0]}
+    loss, accumulated, _ = gradients_of(kind, 2, small)
+    expected_loss, expected, _ = gradients_of(kind, 1, [large])
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert error(accumulated, expected) < 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_number_of_workers_gives_the_same_bits(kind):
+    batch = sources_of(kind)[0].batch(0)
+    runs = [gradients_of(kind, 3, [batch, batch], dropout=0.3) for _ in range(3)]
+    for loss, gradients, _ in runs[1:]:
+        assert loss == runs[0][0]
+        assert all(a is b is None or np.array_equal(a, b) for a, b in zip(gradients, runs[0][1], strict=True))
+
+
+def test_dropout_differs_from_step_to_step_and_part_to_part():
+    row = {key: array[:1] for key, array in sources_of("causal")[0].batch(0).items()}
+    twice = {key: np.concatenate([array, array]) for key, array in row.items()}
+    losses = [gradients_of("causal", 1, [row], dropout=0.5, step=step)[0] for step in range(4)]
+    assert len(set(losses)) == 4
+    first, second = (gradients_of("causal", 1, [row], dropout=0.5, step=0)[0], gradients_of("causal", 2, [twice], 0.5, 0)[0])
+    assert first != second                  # were both parts dropped alike, their mean would be the first's loss
+
+
+def test_gradients_are_nobody_elses():
+    """Clipping scales them in place: two parameters must not have been given one array."""
+    batch = sources_of("causal")[0].batch(0)
+    _, gradients, model = gradients_of("causal", 1, [batch])
+    assert len({id(g) for g in gradients}) == len(gradients)
+    for i, g in enumerate(gradients):
+        assert g.base is None
+        assert not any(np.shares_memory(g, other) for other in gradients[i + 1 :])
+        assert not any(np.shares_memory(g, p.data) for p in model.parameters())
+
+
+def test_a_batch_without_a_target_is_an_error():
+    batch = sources_of("causal")[0].batch(0)
+    batch = {**batch, "targets": np.full_like(batch["targets"], -100)}
+    with pytest.raises(ValueError, match="no target in the batch counts"):
+        gradients_of("causal", 2, [batch])
+
+
+def test_a_part_without_a_target_counts_nothing():
+    batch = sources_of("causal")[0].batch(0)
+    targets = batch["targets"].copy()
+    targets[3:] = -100                      # the second worker's rows
+    halved = {"ids": batch["ids"][:3], "targets": batch["targets"][:3]}
+    loss, gradients, _ = gradients_of("causal", 2, [{**batch, "targets": targets}])
+    expected_loss, expected, _ = gradients_of("causal", 1, [halved])
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    assert error(gradients, expected) < 1e-6
+
+
+def test_a_parameter_that_plays_no_part_has_no_gradient_and_does_not_decay():
+    """A classifier asks its trunk for vectors, never for tokens: the trunk's own head stays as it was pretrained."""
+    model = model_of("classification")
+    before = model.state_dict()
+    source, held_out = sources_of("classification")
+    train(model, objective_of("classification"), source, held_out, config_of(weight_decay=1.0), progress=False)
+    still = {name for name, array in model.state_dict().items() if np.array_equal(array, before[name])}
+    assert still == {name for name in before if name.startswith("trunk.head.")}
+
+
+# ---------------------------------------------------------------- the pool
+
+def test_two_workers_learn_what_one_learns():
+    """To rounding: a few steps, before small differences have grown."""
+    weights = []
+    for n_workers in (1, 2):
+        model = model_of("masked", dropout=0.0)
+        source, held_out = sources_of("masked")
+        train(model, objective_of("masked"), source, held_out, config_of(steps=5, workers=n_workers), progress=False)
+        weights.append(list(model.state_dict().values()))
+    assert error(*weights) < 1e-4
+
+
+def test_workers_are_threads_with_the_callers_modes_and_one_blas_thread_each():
+    def look(i: int):
+        barrier.wait(timeout=30)            # all three at the same time
+        blas = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+        return threading.current_thread().name, modes.current().recording, generator().random(), blas
+
+    before = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+    barrier = threading.Barrier(3)
+    with Workers(3) as workers, no_grad(), randomness(7):
+        seen = workers.map(look, range(3))
+        assert workers.map(lambda i: i * i, range(10)) == [i * i for i in range(10)]
+    assert len({name for name, *_ in seen}) == 3
+    assert [recording for _, recording, *_ in seen] == [False] * 3
+    assert all(blas == {1} for *_, blas in seen)
+    assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == before
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tinyllm-worker")]
+
+
+def test_an_exception_in_a_worker_is_raised_as_itself_when_all_have_ended():
+    ended = []
+
+    def work(i: int) -> None:
+        if i % 2:
+            raise KeyError(f"part {i}")
+        ended.append(i)
+
+    with Workers(2) as workers:
+        with pytest.raises(KeyError, match="part 1"):
+            workers.map(work, range(5))
+        assert sorted(ended) == [0, 2, 4]
+
+
+def test_at_least_one_worker():
+    with pytest.raises(ValueError, match="0 workers"):
+        Workers(0)

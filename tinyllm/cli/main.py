@@ -1,0 +1,75 @@
+"""`tinyllm COMMAND …`: the parser, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from . import evaluate, finetune, generate, info, pretrain, tour
+
+COMMANDS = (tour, pretrain, finetune, evaluate, generate, info)
+WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+EPILOG = """\
+start here:
+  tinyllm tour                                        all of it on real text, with a report, in minutes
+  tinyllm pretrain                                    a causal model on Python's own documentation
+  tinyllm generate runs/pretrain --prompt "The "      what it learned
+  tinyllm finetune --from runs/pretrain               teach it to classify
+  tinyllm COMMAND --help                              options and examples
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. Modules behind it are imported when their command runs, so that --help is quick."""
+    top = argparse.ArgumentParser(
+        prog="tinyllm", description="Train language models, use them, and read how it is done.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from .. import __version__
+
+    top.add_argument("--version", action="version", version=f"tinyllm {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        command = module.add_command(commands)
+        command.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+        command.set_defaults(run=module.run, parser=command)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the answer is the exit status.
+
+    0: done. 1: the computation failed (NaN). 2: wrong input, said in one line on stderr; with --debug the exception is raised.
+    128 + n: stopped by signal n, after saving (Ctrl-C: 130).
+    """
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+        return 0
+    except KeyboardInterrupt as interrupt:
+        print(f"\ntinyllm {args.command}: {interrupt or 'interrupted'}", file=sys.stderr)
+        return 128 + getattr(interrupt, "signal", 2)
+    except BrokenPipeError:                         # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except FloatingPointError as error:
+        return _say(args, error, FAILED)
+    except (ValueError, LookupError, OSError, ImportError) as error:
+        return _say(args, error, WRONG_INPUT)
+
+
+def _say(args: argparse.Namespace, error: Exception, status: int) -> int:
+    if args.debug:
+        traceback.print_exception(error)
+        return status
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        text = error.strerror                       # without "[Errno 28]"
+    elif isinstance(error, KeyError):
+        text = str(error.args[0])
+    print(f"tinyllm {args.command}: error: {' '.join(text.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,141 @@
+"""A run's folder as the commands know it: config.json, tokenizer.json, metrics.jsonl, pictures, and two checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..models import Pretrained
+    from ..tokenizers import Tokenizer
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+LARGEST_CONFIG = 1 << 20
+NOT_OPTIONS = {"command", "run", "parser", "debug", "resume", "quiet"}
+PATHS = ("text", "table", "data", "from_run")
+
+
+@dataclass
+class Run:
+    """`config`: {"command", "tinyllm", "options", "data", …} as it was written when the run began."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def options(self) -> argparse.Namespace:
+        """The run's options, as `argparse` gave them."""
+        return argparse.Namespace(**self.config["options"])
+
+    def tokenizer(self) -> Tokenizer:
+        from ..tokenizers import load
+
+        return load(self.path / TOKENIZER)
+
+    def model(self, checkpoint: str) -> Pretrained:
+        """The model of a checkpoint, its files compared with their checksums first."""
+        from ..models import Pretrained
+        from ..training import load_checkpoint
+
+        folder = self.path / checkpoint
+        if not folder.is_dir():
+            there = [name for name in ("best", "last") if (self.path / name).is_dir()]
+            raise FileNotFoundError(
+                f"{self.path} has no checkpoint {checkpoint!r}: " + (f"use {there[0]!r}" if there else "train it first")
+            )
+        load_checkpoint(folder)
+        return Pretrained.from_pretrained(folder)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A run that `begin_run` began. Raises FileNotFoundError for a folder without one, ValueError for a damaged config."""
+    path = Path(folder)
+    file = path / CONFIG
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no folder {path}: give the --out folder of a run")
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} is no run: it has no {CONFIG}; give the --out folder of pretrain or finetune")
+    if file.stat().st_size > LARGEST_CONFIG:
+        raise ValueError(f"{file} is larger than {LARGEST_CONFIG >> 20} MiB: this is no run's config")
+    try:
+        config = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
+    if not isinstance(config, dict) or not isinstance(config.get("options"), dict) or "command" not in config:
+        raise ValueError(f"{file} is not the config of a run: give the --out folder of pretrain or finetune")
+    return Run(path, config)
+
+
+def resumed(args: argparse.Namespace) -> argparse.Namespace:
+    """The options, paths made absolute. With --resume and a run in --out: that run's, so that only --out must be given again.
+
+    Raises ValueError for an option that is given and differs, for a run that goes on cannot change; FileExistsError for a run
+    in --out without --resume.
+    """
+    for name in PATHS:
+        if getattr(args, name, None) is not None:
+            setattr(args, name, str(Path(getattr(args, name)).absolute()))
+    if not args.resume:
+        if (Path(args.out) / "last").exists():
+            raise FileExistsError(f"{args.out} holds a run: go on with it by --resume, or choose another --out")
+        return args
+    if not (Path(args.out) / CONFIG).exists():
+        return args                                     # it was stopped before it began
+    run = open_run(args.out)
+    if run.config["command"] != args.command:
+        raise ValueError(f"{args.out} is a run of {run.config['command']}: go on with `tinyllm {run.config['command']} --resume`")
+    before = run.config["options"]
+    for name, value in options_of(args).items():
+        if value not in (before.get(name), args.parser.get_default(name)) and name not in ("out", "workers"):
+            raise ValueError(
+                f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start another run "
+                "with another --out"
+            )
+    workers = {} if args.workers is None else {"workers": args.workers}
+    return argparse.Namespace(**{**vars(args), **before, **workers, "out": args.out})
+
+
+def options_of(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name, value in vars(args).items() if name not in NOT_OPTIONS}
+
+
+def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) -> Run:
+    """Write config.json and tokenizer.json into the run's folder, or leave them where the run goes on.
+
+    Raises OSError for a folder that cannot be written to.
+    """
+    from .. import __version__
+    from ..training.files import write_file
+
+    path = Path(args.out)
+    if args.resume and (path / CONFIG).exists() and (path / TOKENIZER).exists():
+        return open_run(path)
+    config = {"command": args.command, "tinyllm": __version__, "options": options_of(args), **entries}
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(path / TOKENIZER)
+        write_file(path / CONFIG, json.dumps(config, indent=1).encode() + b"\n")
+    except OSError as error:
+        raise OSError(error.errno, f"the run's folder {path} cannot be written to ({error.strerror}): choose another") from error
+    return Run(path, config)
+
+
+def make_tokenizer(args: argparse.Namespace, texts: Any) -> Tokenizer:
+    """The one that --tokenizer asks for; the run's own when it goes on."""
+    from ..tokenizers import ByteBPETokenizer, CharTokenizer, load
+
+    own = Path(args.out) / TOKENIZER
+    if args.resume and own.exists():
+        return load(own)
+    if args.tokenizer == "char":
+        return CharTokenizer.train(texts)
+    if args.tokenizer == "bpe":
+        return ByteBPETokenizer.train(texts, args.vocab_size, progress=not args.quiet and sys.stderr.isatty())
+    path = Path(args.tokenizer)
+    if not path.exists():
+        raise FileNotFoundError(f"--tokenizer {args.tokenizer}: neither bpe nor char, and there is no such file or run")
+    return load(path / TOKENIZER if path.is_dir() else path)
