@@ -1,4 +1,4 @@
-"""Calls of every formula: a row each, which draws the arguments. All that is proven of formulas and twins alike runs over it."""
+"""Calls of every formula: a row each, which draws the arguments. What is proven of formulas and twins alike runs over it."""
 
 from __future__ import annotations
 

@@ -24,19 +24,25 @@ BAD = {
     "gelu": (lambda: F.gelu(X, "fast"), ValueError, "approximate='fast': choose 'none'"),
     "softmax, where of numbers": (lambda: F.softmax(X, where=X), TypeError, "where is float32: pass an array of booleans"),
     "softmax, where of a list": (lambda: F.softmax(X, where=[True]), TypeError, "where is list"),
-    "softmax, where's shape": (lambda: F.softmax(X, where=np.ones((3, 3), bool)), ValueError, "(3, 3), which does not broadcast to"),
-    "softmax, where too deep": (lambda: F.softmax(X[0, 0], where=KEEP), ValueError, "(2, 3, 4), which does not broadcast to (4,)"),
-    "cross_entropy, float targets": (lambda: F.cross_entropy(X, IDS * 1.0), TypeError, "targets is float64: pass an array of integers"),
+    "softmax, where's shape": (
+        lambda: F.softmax(X, where=np.ones((3, 3), bool)), ValueError, "(3, 3), which does not broadcast to"),
+    "softmax, where too deep": (
+        lambda: F.softmax(X[0, 0], where=KEEP), ValueError, "(2, 3, 4), which does not broadcast to (4,)"),
+    "cross_entropy, float targets": (
+        lambda: F.cross_entropy(X, IDS * 1.0), TypeError, "targets is float64: pass an array of integers"),
     "cross_entropy, list": (lambda: F.cross_entropy(X, [[0, 1, 2]]), TypeError, "targets is list"),
     "cross_entropy, shape": (lambda: F.cross_entropy(X, IDS[0]), ValueError, "logits (2, 3, 4) and targets (3,)"),
-    "cross_entropy, target too large": (lambda: F.cross_entropy(X, IDS + 2), ValueError, "target 4 is none of 4 classes: use 0 to 3"),
+    "cross_entropy, target too large": (
+        lambda: F.cross_entropy(X, IDS + 2), ValueError, "target 4 is none of 4 classes: use 0 to 3"),
     "cross_entropy, negative target": (lambda: F.cross_entropy(X, IDS - 1), ValueError, "target -1 is none of 4 classes"),
     "cross_entropy, another ignored": (lambda: F.cross_entropy(X, IDS - 100, -1), ValueError, "or -1 to ignore"),
     "cross_entropy, smoothing": (lambda: F.cross_entropy(X, IDS, label_smoothing=1.0), ValueError, "label_smoothing=1.0"),
-    "cross_entropy, negative smoothing": (lambda: F.cross_entropy(X, IDS, label_smoothing=-0.1), ValueError, "label_smoothing=-0.1"),
-    "cross_entropy, weights": (lambda: F.cross_entropy(X, IDS, class_weights=np.ones(3)), ValueError, "(3,): one weight for each of 4"),
+    "cross_entropy, negative smoothing": (
+        lambda: F.cross_entropy(X, IDS, label_smoothing=-0.1), ValueError, "label_smoothing=-0.1"),
+    "cross_entropy, weights": (
+        lambda: F.cross_entropy(X, IDS, class_weights=np.ones(3)), ValueError, "(3,): one weight for each of 4"),
     "cross_entropy, weights that vary": (
-        lambda: F.cross_entropy(X, IDS, class_weights=Tensor(np.ones(4))), TypeError, "class_weights is a Tensor: pass an array"),
+        lambda: F.cross_entropy(X, IDS, class_weights=Tensor(np.ones(4))), TypeError, "class_weights is a Tensor: pass"),
     "mse_loss, shapes": (lambda: F.mse_loss(X, X[0]), ValueError, "prediction (2, 3, 4) and target (3, 4)"),
     "mse_loss, nothing": (lambda: F.mse_loss(X[:0], X[:0]), ValueError, "must be equal and not empty"),
     "layer_norm, weight": (lambda: F.layer_norm(X, np.ones(3)), ValueError, "layer_norm: weight has shape (3,), x (2, 3, 4)"),
@@ -48,9 +54,12 @@ BAD = {
     "embedding, too large": (lambda: F.embedding(IDS + 1, X[0]), IndexError, "id 3 is outside the table of 3 rows: use 0 to 2"),
     "embedding, negative": (lambda: F.embedding(IDS - 1, X[0]), IndexError, "id -1 is outside"),
     "embedding, table": (lambda: F.embedding(IDS, X), ValueError, "(2, 3, 4): it needs two axes"),
-    "rotary, odd width": (lambda: F.rotary(X[..., :3], *F.rotary_table(3, 4)), ValueError, "(2, 3, 3): it needs (..., T, D) with an even"),
-    "rotary, table": (lambda: F.rotary(X, *F.rotary_table(5, 4)), ValueError, "rotary: cos has shape (5, 2), which does not broadcast"),
-    "rotary, width": (lambda: F.rotary(X, *F.rotary_table(3, 2)), ValueError, "rotary: cos has shape (3, 1), x (2, 3, 4): its last axis"),
+    "rotary, odd width": (
+        lambda: F.rotary(X[..., :3], *F.rotary_table(3, 4)), ValueError, "(2, 3, 3): it needs (..., T, D) with an even"),
+    "rotary, table": (
+        lambda: F.rotary(X, *F.rotary_table(5, 4)), ValueError, "rotary: cos has shape (5, 2), which does not broadcast"),
+    "rotary, width": (
+        lambda: F.rotary(X, *F.rotary_table(3, 2)), ValueError, "rotary: cos has shape (3, 1), x (2, 3, 4): its last axis"),
     "rotary, angles that vary": (
         lambda: F.rotary(X, *(Tensor(t, requires_grad=True) for t in F.rotary_table(3, 4))), TypeError, "pass cos.detach()"),
     "rotary_table": (lambda: F.rotary_table(8, 5), ValueError, "a width of 5 is odd"),
@@ -60,13 +69,16 @@ BAD = {
     "attention, widths": (lambda: F.attention(Q, Q[..., :3], Q), ValueError, "queries and keys must be equally wide"),
     "attention, values": (lambda: F.attention(Q, Q, Q[..., :2, :]), ValueError, "each key needs one value"),
     "attention, no keys": (lambda: F.attention(Q, Q[..., :0, :], Q[..., :0, :]), ValueError, "there must be a key to look at"),
-    "attention, mask of numbers": (lambda: F.attention(Q, Q, Q, np.ones((3, 3))), TypeError, "mask is float64: pass an array of booleans"),
-    "attention, mask's shape": (lambda: F.attention(Q, Q, Q, np.ones((3, 4), bool)), ValueError, "which does not broadcast to (1, 2, 3, 3)"),
+    "attention, mask of numbers": (
+        lambda: F.attention(Q, Q, Q, np.ones((3, 3))), TypeError, "mask is float64: pass an array of booleans"),
+    "attention, mask's shape": (
+        lambda: F.attention(Q, Q, Q, np.ones((3, 4), bool)), ValueError, "which does not broadcast to (1, 2, 3, 3)"),
     "attention_weights, mask": (lambda: F.attention_weights(Q, Q, np.ones((4, 3), bool)), ValueError, "does not broadcast"),
     "dropout, p": (lambda: F.dropout(X, KEEP, 1.0), ValueError, "dropout p=1.0"),
     "dropout, mask of numbers": (lambda: F.dropout(X, X, 0.5), TypeError, "keep is float32"),
     "dropout, shape": (lambda: F.dropout(X, KEEP[0], 0.5), ValueError, "keep has shape (3, 4), x (2, 3, 4)"),
-    "an unknown option": (lambda: F.cross_entropy(X, IDS, smoothing=0.1), TypeError, "cross_entropy() got an unexpected keyword"),
+    "an unknown option": (
+        lambda: F.cross_entropy(X, IDS, smoothing=0.1), TypeError, "cross_entropy() got an unexpected keyword"),
     "a missing argument": (lambda: F.layer_norm(X), TypeError, "layer_norm() missing 1 required positional argument: 'weight'"),
 }
 

@@ -16,7 +16,7 @@ TWIN_OR_FORMULA = pytest.mark.parametrize("of", [lambda f: f, lambda f: f.formul
 
 
 @TWIN_OR_FORMULA
-@given(seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 1e4]), shift=st.floats(-1e4, 1e4), axis=st.sampled_from([0, 1, -1]))
+@given(seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 1e4]), shift=st.floats(-1e4, 1e4), axis=st.integers(-1, 1))
 def test_softmax_rows_are_probabilities_and_ignore_shifts(of, seed, scale, shift, axis):
     x = np.random.default_rng(seed).standard_normal((4, 5, 3)) * scale
     y = of(F.softmax)(x, axis)

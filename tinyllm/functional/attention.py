@@ -54,7 +54,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False) ->
 def _check(q, k, v, mask=None, causal=False):
     for name, x in (("q", q), ("k", k), ("v", v)):
         if x is not None and (x.ndim < 2 or x.shape[:-2] != q.shape[:-2]):
-            raise ValueError(f"attention: q {q.shape} and {name} {x.shape}: batch and heads must be equal (repeat grouped heads)")
+            raise ValueError(f"attention: q {q.shape} and {name} {x.shape}: batch and heads must be equal, repeat grouped ones")
     if k.shape[-1] != q.shape[-1]:
         raise ValueError(f"attention: q {q.shape} and k {k.shape}: queries and keys must be equally wide")
     if not q.shape[-1] or not k.shape[-2]:

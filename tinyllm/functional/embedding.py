@@ -8,7 +8,6 @@ import numpy as np
 
 from .checks import check_kind
 from .formula import formula
-from .fusing import matrix
 
 
 @formula

@@ -57,8 +57,8 @@ A = (0.5307027145, -0.7265760135, 0.7107068705, -0.142248368, 0.127414796)
 def half_erfc(x: Any, bell: Any) -> Any:
     """½ (1 − erf(x)) for raw arrays x ≥ 0, given bell = exp(−x²): a normal variable's chance to exceed √2 x.
 
-    In float32 (a₁ k⁵ + a₂ k⁴ + … + a₅ k) exp(−x²) with k = 1/(1 + p x), within 1e-7: the exponential, which who asks for a normal
-    distribution has at hand, leaves a polynomial little to do.
+    In float32 (a₁ k⁵ + a₂ k⁴ + … + a₅ k) exp(−x²) with k = 1/(1 + p x), within 1e-7. The exponential, which the normal density
+    needs too, leaves the polynomial little to do.
     Source: Abramowitz & Stegun 1964, 7.1.26.
     """
     if x.dtype == np.float64:

@@ -9,8 +9,8 @@
     @softmax.check
     def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
 
-Calls run the twin. `softmax.formula` is the definition, `formulas_only()` turns all twins off, and second derivatives go through
-the definition. One property test runs over FORMULAS and holds every pair equal in value, gradient and second gradient.
+Calls run the twin. `softmax.formula` is the definition, `formulas_only()` turns all twins off, and second derivatives go
+through the definition. One property test runs over FORMULAS and holds every pair equal in value, gradient and second gradient.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Formula:
         FORMULAS[definition.__name__] = self
 
     def check(self, arguments: Callable) -> Callable:
-        """Decorator: a function of the same arguments that raises for bad ones. Runs before the definition and before the twin."""
+        """Decorator: a function of the same arguments that raises for bad ones. Runs before the formula, fused or not."""
         arguments.__qualname__ = self.formula.__name__  # what Python names when an argument is missing or unknown
         self.arguments = arguments
         return arguments

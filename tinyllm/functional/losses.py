@@ -53,7 +53,7 @@ def cross_entropy(
 def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weights=None):
     check_kind("targets", targets, "iu", "integers, the number of a class each")
     if logits.shape[:-1] != targets.shape:
-        raise ValueError(f"logits {logits.shape} and targets {targets.shape}: logits need one axis more, the classes, at the end")
+        raise ValueError(f"logits {logits.shape} and targets {targets.shape}: logits need one axis more, the classes")
     n_classes = logits.shape[-1]
     if targets.size:
         low, high = int(targets.min()), int(targets.max())
@@ -61,7 +61,8 @@ def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weight
             wrong = targets[((targets < 0) | (targets >= n_classes)) & (targets != ignore_index)]
             if wrong.size:
                 raise ValueError(
-                    f"target {int(wrong[0])} is none of {n_classes} classes: use 0 to {n_classes - 1}, or {ignore_index} to ignore"
+                    f"target {int(wrong[0])} is none of {n_classes} classes: "
+                    f"use 0 to {n_classes - 1}, or {ignore_index} to ignore"
                 )
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"label_smoothing={label_smoothing} is a share of probability: choose 0 <= label_smoothing < 1")

@@ -72,7 +72,7 @@ def _check(x, cos, sin):
         if isinstance(table, Tensor) and table.requires_grad:
             raise TypeError(f"rotary: {name} carries a gradient, but the angles are constants: pass {name}.detach()")
         if table.shape[-1:] != wanted[-1:]:
-            raise ValueError(f"rotary: {name} has shape {table.shape}, x {x.shape}: its last axis must be {wanted[-1]}, half of x's")
+            raise ValueError(f"rotary: {name} has shape {table.shape}, x {x.shape}: its last axis must be {wanted[-1]}")
         check_broadcasts(f"rotary: {name}", table.shape, wanted)
 
 
