@@ -172,7 +172,7 @@ def _fit(g: Any, parent: Node) -> Any:
 
 def report_nonfinite(value: Any, what: str, *shapes: tuple[int, ...]) -> None:
     """Raise FloatingPointError if value (an array, or a Tensor's) holds a NaN or an infinity."""
-    value = getattr(value, "data", value) if not isinstance(value, np.ndarray) else value
+    value = value if isinstance(value, np.ndarray | np.generic) else getattr(value, "data", value)
     if value.dtype.kind == "f" and not bool(np.isfinite(value).all()):
         kind = "NaN" if bool(np.isnan(value).any()) else "infinity"
         raise FloatingPointError(f"{what} is the first to hold {kind}; shapes {', '.join(map(str, shapes))}")
