@@ -133,7 +133,9 @@ def randomness(*key: int) -> Iterator[np.random.Generator]:
     """
     if min(key, default=0) < 0:
         raise ValueError(f"randomness{key} has a negative number: keys are integers >= 0")
-    token = _generator.set(np.random.default_rng(key))
+    # NumPy reads a sequence as one number of 32-bit digits, to which zeros at the end add nothing: (1, 0) would equal (1,).
+    digits = [digit for number in key for digit in (number % 2**32, number >> 32)]
+    token = _generator.set(np.random.default_rng([len(key), *digits]))
     try:
         yield _generator.get()  # type: ignore[misc]
     finally:
