@@ -23,7 +23,8 @@ keys = st.lists(st.integers(0, 2**63), min_size=1, max_size=4)
 
 @pytest.mark.parametrize(
     ("data", "dtype"),
-    [(1.0, np.float32), ([1.0, 2], np.float32), ([[0.5], [1.5]], np.float32), (3, np.int64), ([1, 2], np.int64), ([], np.float32),
+    [(1.0, np.float32), ([1.0, 2], np.float32), ([[0.5], [1.5]], np.float32), (3, np.int64), ([1, 2], np.int64),
+    ([], np.float32),
      (True, np.bool_), (np.float64(1.5), np.float64), (np.float32(1.5), np.float32), (np.int16(1), np.int16)],
 )
 def test_dtype_of_pythons_numbers_and_numpys(data: object, dtype: type) -> None:
@@ -44,7 +45,8 @@ def test_a_dtype_asked_for_is_given() -> None:
     assert backend.asarray(["1.5", "2"], np.float32).tolist() == [1.5, 2.0]
 
 
-@pytest.mark.parametrize("data", ["text", ["a"], [[1.0], [2.0, 3.0]], None, {}, 1j, np.array(["2020-01-01"], "datetime64[D]"), object()])
+@pytest.mark.parametrize("data", ["text", ["a"], [[1.0], [2.0, 3.0]], None, {}, 1j,
+    np.array(["2020-01-01"], "datetime64[D]"), object()])
 def test_no_array_of_numbers(data: object) -> None:
     with pytest.raises(TypeError, match=r"numbers|none of bool, integer, float"):
         backend.asarray(data)
@@ -84,7 +86,8 @@ def test_there_and_back(cupy: ModuleType) -> None:
     assert type(back) is np.ndarray and back.dtype == a.dtype and not np.shares_memory(a, back)
     np.testing.assert_array_equal(backend.to_device(there, "cpu"), a)
     assert backend.device_of(backend.asarray([1.0], device="cuda")) == "cuda:0"
-    assert backend.asarray(there, np.float64).dtype == np.float64 and backend.device_of(backend.asarray(there, np.float64)) == "cuda:0"
+    assert backend.asarray(there, np.float64).dtype == np.float64 and backend.device_of(backend.asarray(there,
+        np.float64)) == "cuda:0"
 
 
 def test_a_gpu_that_is_not_there(cupy: ModuleType) -> None:
@@ -130,7 +133,8 @@ def test_a_key_fixes_the_numbers(key: list[int]) -> None:
 
 def test_no_two_keys_are_one() -> None:
     found = {}
-    for key in [(), (0,), (0, 0), (0, 0, 0), (1,), (1, 0), (0, 1), (2**32,), (2**32, 0), (1, 1), (2**32 + 1,), (2, 0), (2, 0, 0)]:
+    for key in [(), (0,), (0, 0), (0, 0, 0), (1,), (1, 0), (0, 1), (2**32,), (2**32, 0), (1, 1), (2**32 + 1,), (2, 0),
+        (2, 0, 0)]:
         with backend.randomness(*key):
             found[key] = backend.generator().integers(2**62)
     assert len(set(found.values())) == len(found)

@@ -81,7 +81,8 @@ for _fn, _domain in UNARY.items():
 
 BINARY = {
     np.add: "real", np.subtract: "real", np.multiply: "real", np.logaddexp: "real", np.logaddexp2: "real",
-    np.arctan2: "nonzero",    np.hypot: "nonzero", np.maximum: "distinct", np.minimum: "distinct", np.fmax: "distinct", np.fmin: "distinct",
+    np.arctan2: "nonzero",    np.hypot: "nonzero", np.maximum: "distinct", np.minimum: "distinct", np.fmax: "distinct",
+    np.fmin: "distinct",
     np.divide: "nonzero", np.power: "positive",
 }
 
@@ -619,7 +620,8 @@ def tensordot(d: Draw) -> Call:
     fn = d.choice([np.tensordot, np.linalg.tensordot])
     a, b, axes = d.choice([
         ((2, 3), (3, 2), 1), ((2, 3), (2, 3, 2), 2), ((2,), (3,), 0), ((3, 2), (2, 3), ((0,), (1,))),
-        ((2, 3, 1), (3, 2), ([1, 0], [0, 1])), ((2, 3), (2, 3), ((-1, 0), (-1, 0))), ((2, 3), (4, 3), (-1, 1)), ((2, 0), (0, 3), 1),
+        ((2, 3, 1), (3, 2), ([1, 0], [0, 1])), ((2, 3), (2, 3), ((-1, 0), (-1, 0))), ((2, 3), (4, 3), (-1, 1)),
+        ((2, 0), (0, 3), 1),
     ])
     return lambda x, y: fn(x, y, axes=axes), [d.array(a), d.array(b)]
 

@@ -83,7 +83,8 @@ def test_products_with_zeros(zeros: int, order: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exponent", "expected"), [(0, [0, 0, 0]), (1, [1, 1, 1]), (2, [-4, 0, 6]), (3, [12, 0, 27]), (0.0, [0, 0, 0]), (2.0, [-4, 0, 6])]
+    ("exponent", "expected"), [(0, [0, 0, 0]), (1, [1, 1, 1]), (2, [-4, 0, 6]), (3, [12, 0, 27]), (0.0, [0, 0, 0]),
+    (2.0, [-4, 0, 6])]
 )
 def test_power_by_a_number_of_negative_and_zero_bases(exponent: float, expected: list[float]) -> None:
     (g,) = gradient(lambda x: x**exponent, [-2.0, 0.0, 3.0], u=np.ones(3))

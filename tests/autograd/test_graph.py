@@ -70,7 +70,8 @@ def test_a_node_used_twice_adds_its_gradients() -> None:
     np.testing.assert_array_equal(t.grad, [4 * 27 + 6])
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from("+-*")), min_size=1, max_size=10), st.integers(0, 2**16))
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from("+-*")), min_size=1, max_size=10),
+    st.integers(0, 2**16))
 def test_shared_nodes_equal_the_expression_written_out(steps: list, seed: int) -> None:
     """A random graph, each of whose nodes may be used many times, against polynomials differentiated by forward mode."""
     rng = np.random.default_rng(seed)

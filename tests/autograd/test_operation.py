@@ -30,7 +30,8 @@ def leaf(*values: float) -> Tensor:
 
 @pytest.mark.parametrize(
     "call",
-    [lambda x: scaled_cube(x), lambda x: scaled_cube(x, 2.0), lambda x: scaled_cube(x, k=2.0), lambda x: scaled_cube(x=x, k=2.0, shift=0.0),
+    [lambda x: scaled_cube(x), lambda x: scaled_cube(x, 2.0), lambda x: scaled_cube(x, k=2.0),
+    lambda x: scaled_cube(x=x, k=2.0, shift=0.0),
      lambda x: scaled_cube(k=2.0, x=x)],
 )
 def test_arguments_by_position_or_name(call) -> None:
@@ -57,11 +58,13 @@ def test_raw_in_raw_out() -> None:
 
 
 def test_it_keeps_its_name_and_docstring() -> None:
-    assert scaled_cube.__name__ == "scaled_cube" and scaled_cube.__doc__ == "k x³ + shift" and isinstance(scaled_cube, Operation)
+    assert scaled_cube.__name__ == "scaled_cube" and scaled_cube.__doc__ == "k x³ + shift" and isinstance(scaled_cube,
+        Operation)
     assert "from=scaled_cube" in repr(scaled_cube(leaf(1.0)))
 
 
-@pytest.mark.parametrize("call", [lambda: scaled_cube(), lambda: scaled_cube(1.0, 2.0, 3.0, 4.0), lambda: scaled_cube(1.0, m=2.0)])
+@pytest.mark.parametrize("call", [lambda: scaled_cube(), lambda: scaled_cube(1.0, 2.0, 3.0, 4.0),
+    lambda: scaled_cube(1.0, m=2.0)])
 def test_wrong_arguments_are_named(call) -> None:
     with pytest.raises(TypeError, match="scaled_cube"):
         call()
@@ -80,7 +83,7 @@ def test_the_same_tensor_twice_counts_twice() -> None:
 
 
 def test_a_second_order_without_a_formula_says_so() -> None:
-    with pytest.raises(RuntimeError, match="scaled_cube.*no formula"):
+    with pytest.raises(RuntimeError, match=r"scaled_cube.*no formula"):
         grad(lambda x: np.sum(grad(lambda y: np.sum(scaled_cube(y)))(x)))(np.ones(2))
 
 
@@ -88,7 +91,7 @@ def test_a_changed_input_is_caught() -> None:
     t, k = leaf(1.0, 2.0), Tensor(2.0)
     y = scaled_cube(t, k)
     k += 1.0
-    with pytest.raises(RuntimeError, match="scaled_cube.*changed in place"):
+    with pytest.raises(RuntimeError, match=r"scaled_cube.*changed in place"):
         y.backward(np.ones(2))
 
 

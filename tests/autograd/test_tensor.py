@@ -51,7 +51,7 @@ def test_what_is_no_array_of_numbers_is_refused(data: object) -> None:
 
 @pytest.mark.parametrize("data", [1, [1, 2], True, np.arange(3)])
 def test_integers_have_no_gradient(data: object) -> None:
-    with pytest.raises(TypeError, match="only floats have gradients.*astype"):
+    with pytest.raises(TypeError, match=r"only floats have gradients.*astype"):
         Tensor(data, requires_grad=True)
     assert not Tensor(data).requires_grad
 
@@ -121,7 +121,8 @@ def test_python_numbers_do_not_change_the_dtype(op: Callable, number: float, dty
 def test_unary_operators_and_matmul() -> None:
     a, b = np.array([[1.0, -2.0], [3.0, 4.0]]), np.array([[0.5, 1.0], [1.5, -1.0]])
     t = Tensor(a, requires_grad=True)
-    for got, expected in [(-t, -a), (+t, +a), (abs(t), abs(a)), (t @ b, a @ b), (b @ t, b @ a), (b.tolist() @ t, b @ a), (t @ b[0], a @ b[0])]:
+    for got, expected in [(-t, -a), (+t, +a), (abs(t), abs(a)), (t @ b, a @ b), (b @ t, b @ a), (b.tolist() @ t, b @ a),
+        (t @ b[0], a @ b[0])]:
         assert type(got) is Tensor and got.requires_grad
         np.testing.assert_array_equal(got.data, expected)
     u = np.array([[1.0, -3.0], [0.5, 2.0]])
@@ -134,12 +135,17 @@ def test_unary_operators_and_matmul() -> None:
 
 
 METHODS = [
-    ("sum", (), {}), ("sum", (0,), {"keepdims": True}), ("mean", (-1,), {}), ("var", (), {"ddof": 1}), ("std", (0,), {}), ("prod", (1,), {}),
-    ("max", (), {}), ("min", (0,), {}), ("cumsum", (1,), {}), ("cumprod", (0,), {}), ("clip", (0.0, 2.0), {}), ("reshape", (3, 2), {}),
+    ("sum", (), {}), ("sum", (0,), {"keepdims": True}), ("mean", (-1,), {}), ("var", (), {"ddof": 1}), ("std", (0,), {}),
+    ("prod", (1,), {}),
+    ("max", (), {}), ("min", (0,), {}), ("cumsum", (1,), {}), ("cumprod", (0,), {}), ("clip", (0.0, 2.0), {}),
+    ("reshape", (3, 2), {}),
     ("reshape", ((-1,),), {}), ("ravel", (), {}), ("flatten", (), {}), ("transpose", (), {}), ("transpose", (1, 0), {}),
-    ("transpose", ((1, 0),), {}), ("swapaxes", (0, 1), {}), ("squeeze", (), {}), ("dot", (np.ones((3, 2)),), {}), ("repeat", (2, 1), {}),
-    ("take", ([0, 2], 1), {}), ("diagonal", (1,), {}), ("trace", (), {}), ("copy", (), {}), ("round", (), {}), ("argmax", (1,), {}),
-    ("argmin", (), {}), ("argsort", (0,), {}), ("nonzero", (), {}), ("any", (1,), {}), ("all", (), {}), ("astype", (np.float32,), {}),
+    ("transpose", ((1, 0),), {}), ("swapaxes", (0, 1), {}), ("squeeze", (), {}), ("dot", (np.ones((3, 2)),), {}),
+    ("repeat", (2, 1), {}),
+    ("take", ([0, 2], 1), {}), ("diagonal", (1,), {}), ("trace", (), {}), ("copy", (), {}), ("round", (), {}),
+    ("argmax", (1,), {}),
+    ("argmin", (), {}), ("argsort", (0,), {}), ("nonzero", (), {}), ("any", (1,), {}), ("all", (), {}),
+    ("astype", (np.float32,), {}),
     ("tolist", (), {}), ("__len__", (), {}),
 ]
 
@@ -201,7 +207,8 @@ def test_hash_is_identity() -> None:
 # ---------------------------------------------------------------- the ways out
 
 EXITS = [
-    np.asarray, np.array, float, int, complex, operator.index, math.exp, Tensor.tolist, lambda t: np.ones(3)[t], lambda t: [0, 1][t],
+    np.asarray, np.array, float, int, complex, operator.index, math.exp, Tensor.tolist, lambda t: np.ones(3)[t],
+    lambda t: [0, 1][t],
     lambda t: np.ma.array(t), lambda t: np.array([t, t]), lambda t: range(t), lambda t: np.ones(3) * [t, t, t],
 ]
 
@@ -236,7 +243,8 @@ def test_out_where_at_and_outer_are_refused_by_name() -> None:
     t, a = leaf(1.0, 2.0), np.ones(2)
     for call, match in [
         (lambda: np.add(t, t, out=a), "out="), (lambda: np.add(t, a, a), "out="), (lambda: np.exp(t, out=a), "out="),
-        (lambda: np.add(a, a, out=t), "out="), (lambda: np.exp(t, where=a > 0), "where="), (lambda: np.add.at(a, [0], t), r"add\.at"),
+        (lambda: np.add(a, a, out=t), "out="), (lambda: np.exp(t, where=a > 0), "where="),
+        (lambda: np.add.at(a, [0], t), r"add\.at"),
         (lambda: np.add.at(t, [0], 1.0), r"add\.at"), (lambda: np.multiply.outer(t, t), r"multiply\.outer"),
         (lambda: np.add.reduceat(t, [0]), "reduceat"), (lambda: np.subtract.reduce(t), r"subtract\.reduce"),
     ]:
@@ -361,8 +369,10 @@ def test_gradients_add_up_and_keep_their_array() -> None:
 
 
 SHARERS = [
-    lambda a, b: a + b, lambda a, b: a - (-b), lambda a, b: np.stack((a, b)).sum(0), lambda a, b: a[:] + b[:], lambda a, b: (a.T + b.T).T,
-    lambda a, b: np.concatenate((a, b)), lambda a, b: np.where([True, False], a, a) + b, lambda a, b: np.positive(a) + np.copy(b),
+    lambda a, b: a + b, lambda a, b: a - (-b), lambda a, b: np.stack((a, b)).sum(0), lambda a, b: a[:] + b[:], lambda a,
+    b: (a.T + b.T).T,
+    lambda a, b: np.concatenate((a, b)), lambda a, b: np.where([True, False], a, a) + b, lambda a,
+    b: np.positive(a) + np.copy(b),
     lambda a, b: np.broadcast_to(a, (1, 2)) + b, lambda a, b: a.reshape(2) + b.reshape(2), lambda a, b: a + b + a,
 ]
 
@@ -396,7 +406,7 @@ def test_a_freed_graph_says_so() -> None:
     middle = t * t
     y = middle.sum()
     y.backward()
-    with pytest.raises(RuntimeError, match="freed.*retain_graph"):
+    with pytest.raises(RuntimeError, match=r"freed.*retain_graph"):
         y.backward()
     with pytest.raises(RuntimeError, match="freed"):
         (middle * 3).sum().backward()

@@ -31,8 +31,10 @@ CLOSED = {
             lambda x: (1 - math.tanh(x) ** 2) * (16 * math.tanh(x) - 24 * math.tanh(x) ** 3),
         ],
     ),
-    "sqrt": (np.sqrt, [lambda x: 0.5 * x**-0.5, lambda x: -0.25 * x**-1.5, lambda x: 0.375 * x**-2.5, lambda x: -0.9375 * x**-3.5]),
-    "sum of shared parts": (lambda x: np.sum(np.stack([x, x * x]) * x), [lambda x: 2 * x + 3 * x * x, lambda x: 2 + 6 * x, lambda x: 6, lambda x: 0]),
+    "sqrt": (np.sqrt, [lambda x: 0.5 * x**-0.5, lambda x: -0.25 * x**-1.5, lambda x: 0.375 * x**-2.5,
+    lambda x: -0.9375 * x**-3.5]),
+    "sum of shared parts": (lambda x: np.sum(np.stack([x, x * x]) * x),
+    [lambda x: 2 * x + 3 * x * x, lambda x: 2 + 6 * x, lambda x: 6, lambda x: 0]),
 }
 
 

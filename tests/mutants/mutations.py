@@ -40,7 +40,7 @@ class Mutant:
 
 
 def _marked(tree: ast.Module) -> Iterator[tuple[int, int, ast.AST, tuple[int, int]]]:
-    """(number, module statement, node, lines of its innermost statement) of all that computes: no docstring, message, import."""
+    """(number, module statement, node, lines of its innermost statement) of all that computes: no docstring, no message."""
     number = 0
 
     def walk(node: ast.AST, lines: tuple[int, int]) -> Iterator[tuple[ast.AST, tuple[int, int]]]:
@@ -52,7 +52,8 @@ def _marked(tree: ast.Module) -> Iterator[tuple[int, int, ast.AST, tuple[int, in
             lines = (node.lineno, node.end_lineno or node.lineno) if isinstance(node, ast.If | ast.For | ast.While) else lines
         yield node, lines
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list", "bases", "keywords" if isinstance(node, ast.ClassDef) else ""):
+            if name in ("annotation", "returns", "decorator_list", "bases",
+                "keywords" if isinstance(node, ast.ClassDef) else ""):
                 continue
             if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults") and not in_lambda[0]:
                 continue
@@ -144,7 +145,8 @@ def _of_a_call(node: ast.Call) -> Iterator[ast.AST]:
     if name == "where" and len(node.args) == 3:
         yield node.args[1]
         yield node.args[2]
-    if name in ("astype", "sign", "conj", "expand_dims", "swapaxes", "moveaxis", "flip", "spread", "reshape", "_t", "_unbroadcast"):
+    if name in ("astype", "sign", "conj", "expand_dims", "swapaxes", "moveaxis", "flip", "spread", "reshape", "_t",
+        "_unbroadcast"):
         yield node.func.value if name == "astype" and isinstance(node.func, ast.Attribute) else node.args[0]
     if name in ORDERED and len(node.args) == 2:
         yield ast.Call(node.func, node.args[::-1], node.keywords)
@@ -166,6 +168,8 @@ def mutants(path: str, source: str) -> list[Mutant]:
 
 
 def _short(node: ast.AST) -> str:
+    if isinstance(node, ast.If):
+        return f"if {_short(node.test)}"
     text = " ".join(ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).split())
     return text if len(text) <= 100 else text[:60] + " … " + text[-37:]
 

@@ -136,7 +136,7 @@ def trace_lines(item: pytest.Item, files: dict[str, str]) -> tuple[bool, set[tup
 
 
 def limit_examples(item: pytest.Item, number: int) -> None:
-    from hypothesis import Phase, settings            # not before pytest, which warns when a plugin was imported first
+    from hypothesis import Phase, settings  # not before pytest, which warns when a plugin was imported first
 
     test = getattr(item, "obj", None)
     if hasattr(test, "_hypothesis_internal_use_settings"):
@@ -262,7 +262,8 @@ def report(results: dict[Mutant, str], of: int, complete: bool) -> int:
     killed = sum(result == "killed" for result in results.values())
     alive = [m for m, result in results.items() if result in ("survived", "no test reaches it")]
     unexplained = [m for m in alive if (m.path, m.text, m.change) not in reasons]
-    print(f"\n{killed} of {len(results)} mutants killed ({of} there are); {len(alive) - len(unexplained)} survivors are explained")
+    explained = len(alive) - len(unexplained)
+    print(f"\n{killed} of {len(results)} mutants killed ({of} there are); {explained} survivors are explained")
     for m in sorted(unexplained, key=lambda m: (m.path, m.line)):
         print(f"{m}\n    {m.text}\n    {results[m]}")
     used = {(m.path, m.text, m.change) for m in alive}

@@ -35,24 +35,31 @@ def pair(draw: Callable[[Draw], Pair]) -> Callable[[Draw], Pair]:
 # ---------------------------------------------------------------- elementwise
 
 UNARY = {
-    "negative": ("neg", "real"), "positive": ("positive", "real"), "square": ("square", "real"), "reciprocal": ("reciprocal", "nonzero"),
-    "sqrt": ("sqrt", "positive"), "exp": ("exp", "real"), "exp2": ("exp2", "real"), "expm1": ("expm1", "real"), "log": ("log", "positive"),
-    "log2": ("log2", "positive"), "log10": ("log10", "positive"), "log1p": ("log1p", "unit"), "sin": ("sin", "real"), "cos": ("cos", "real"),
-    "tan": ("tan", "unit"), "arcsin": ("asin", "unit"), "arccos": ("acos", "unit"), "arctan": ("atan", "real"), "sinh": ("sinh", "real"),
+    "negative": ("neg", "real"), "positive": ("positive", "real"), "square": ("square", "real"),
+    "reciprocal": ("reciprocal", "nonzero"),
+    "sqrt": ("sqrt", "positive"), "exp": ("exp", "real"), "exp2": ("exp2", "real"), "expm1": ("expm1", "real"),
+    "log": ("log", "positive"),
+    "log2": ("log2", "positive"), "log10": ("log10", "positive"), "log1p": ("log1p", "unit"), "sin": ("sin", "real"),
+    "cos": ("cos", "real"),
+    "tan": ("tan", "unit"), "arcsin": ("asin", "unit"), "arccos": ("acos", "unit"), "arctan": ("atan", "real"),
+    "sinh": ("sinh", "real"),
     "cosh": ("cosh", "real"), "tanh": ("tanh", "real"), "arcsinh": ("asinh", "real"), "arccosh": ("acosh", "above one"),
     "arctanh": ("atanh", "unit"), "degrees": ("rad2deg", "real"), "radians": ("deg2rad", "real"), "sinc": ("sinc", "nonzero"),
     "absolute": ("abs", "nonzero"), "nan_to_num": ("nan_to_num", "real"), "copy": ("clone", "real"),
 }
 BINARY = {
     "add": ("add", "real"), "subtract": ("sub", "real"), "multiply": ("mul", "real"), "divide": ("div", "nonzero"),
-    "power": ("pow", "positive"), "logaddexp": ("logaddexp", "real"), "logaddexp2": ("logaddexp2", "real"), "arctan2": ("atan2", "nonzero"),
-    "hypot": ("hypot", "nonzero"), "maximum": ("maximum", "distinct"), "minimum": ("minimum", "distinct"), "fmax": ("fmax", "distinct"),
+    "power": ("pow", "positive"), "logaddexp": ("logaddexp", "real"), "logaddexp2": ("logaddexp2", "real"),
+    "arctan2": ("atan2", "nonzero"),
+    "hypot": ("hypot", "nonzero"), "maximum": ("maximum", "distinct"), "minimum": ("minimum", "distinct"),
+    "fmax": ("fmax", "distinct"),
     "fmin": ("fmin", "distinct"), "copysign": ("copysign", "nonzero"),
 }
 for _name, (_theirs, _domain) in UNARY.items():
     PAIRS[_name] = lambda d, n=_name, t=_theirs, dom=_domain: (getattr(np, n), getattr(torch, t), [d.array(d.shape(), dom)])
 for _name, (_theirs, _domain) in BINARY.items():
-    PAIRS[_name] = lambda d, n=_name, t=_theirs, dom=_domain: (getattr(np, n), getattr(torch, t), d.arrays(d.broadcastable(), dom))
+    PAIRS[_name] = lambda d, n=_name, t=_theirs, dom=_domain: (getattr(np, n), getattr(torch, t),
+        d.arrays(d.broadcastable(), dom))
 
 
 @pair
@@ -121,7 +128,8 @@ PAIRS |= {
 
 @pair
 def reductions_of_everything(d: Draw) -> Pair:
-    ours, theirs = d.choice([(np.sum, torch.sum), (np.mean, torch.mean), (np.prod, torch.prod), (np.max, torch.max), (np.min, torch.min)])
+    ours, theirs = d.choice([(np.sum, torch.sum), (np.mean, torch.mean), (np.prod, torch.prod), (np.max, torch.max),
+        (np.min, torch.min)])
     return ours, theirs, [d.array(d.shape(1, zero=False), "positive")]
 
 
@@ -183,7 +191,8 @@ def getitem(d: Draw) -> Pair:
         rows, (slice(None), columns), (rows[:2], columns), (Ellipsis, 0), (1, slice(1, None, 2)), (None, slice(None, 2)), mask,
         (rows, slice(None), d.values.integers(0, 2, 4)),
     ])
-    theirs = tuple(torch.tensor(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key, tuple) else torch.tensor(key)
+    theirs = tuple(torch.tensor(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key,
+        tuple) else torch.tensor(key)
     return lambda x: x[key], lambda x: x[theirs], [x]
 
 
@@ -192,7 +201,8 @@ def take_along_axis(d: Draw) -> Pair:
     shape = d.shape(1, zero=False)
     axis = d.axis(len(shape))
     places = d.values.integers(0, shape[axis], shape)
-    return lambda x: np.take_along_axis(x, places, axis), lambda x: torch.take_along_dim(x, torch.tensor(places), axis), [d.array(shape)]
+    return lambda x: np.take_along_axis(x, places, axis), lambda x: torch.take_along_dim(x, torch.tensor(places),
+        axis), [d.array(shape)]
 
 
 @pair
@@ -220,7 +230,8 @@ def diff(d: Draw) -> Pair:
 @pair
 def triangles_and_diagonals(d: Draw) -> Pair:
     k, shape = d.integer(-2, 2), (d.integer(2, 3), d.integer(2, 3))
-    ours, theirs = d.choice([(np.tril, torch.tril), (np.triu, torch.triu), (np.diag, torch.diag), (np.diagonal, torch.diagonal)])
+    ours, theirs = d.choice([(np.tril, torch.tril), (np.triu, torch.triu), (np.diag, torch.diag),
+        (np.diagonal, torch.diagonal)])
     return lambda x: ours(x, k), lambda x: theirs(x, k), [d.array(shape)]
 
 
@@ -235,15 +246,18 @@ def trace(d: Draw) -> Pair:
 def matmul(d: Draw) -> Pair:
     n, k, m = d.integer(1, 3), d.choice([1, 2, 3]), d.integer(1, 3)
     a, b = d.broadcastable()
-    left, right = d.choice([((*a, n, k), (*b, k, m)), ((n, k), (k,)), ((k,), (k, m)), ((k,), (k,)), ((2, n, k), (k,)), ((k,), (2, k, m))])
+    left, right = d.choice([((*a, n, k), (*b, k, m)), ((n, k), (k,)), ((k,), (k, m)), ((k,), (k,)), ((2, n, k), (k,)),
+        ((k,), (2, k, m))])
     return np.matmul, torch.matmul, [d.array(left), d.array(right)]
 
 
 @pair
 def einsum(d: Draw) -> Pair:
     spec, shapes = d.choice([
-        ("ij,jk->ik", [(2, 3), (3, 4)]), ("bhqd,bhkd->bhqk", [(1, 2, 3, 2), (1, 2, 4, 2)]), ("ij->ji", [(2, 3)]), ("ij->", [(2, 3)]),
-        ("ii->i", [(3, 3)]), ("i,j->ij", [(2,), (3,)]), ("...ij,...jk->...ik", [(2, 2, 3), (2, 3, 1)]), ("ij,jk,kl->il", [(2, 3), (3, 2), (2, 2)]),
+        ("ij,jk->ik", [(2, 3), (3, 4)]), ("bhqd,bhkd->bhqk", [(1, 2, 3, 2), (1, 2, 4, 2)]), ("ij->ji", [(2, 3)]),
+        ("ij->", [(2, 3)]),
+        ("ii->i", [(3, 3)]), ("i,j->ij", [(2,), (3,)]), ("...ij,...jk->...ik", [(2, 2, 3), (2, 3, 1)]),
+        ("ij,jk,kl->il", [(2, 3), (3, 2), (2, 2)]),
     ])
     return lambda *xs: np.einsum(spec, *xs), lambda *xs: torch.einsum(spec, *xs), [d.array(s) for s in shapes]
 
@@ -256,7 +270,8 @@ def tensordot(d: Draw) -> Pair:
 
 @pair
 def vectors(d: Draw) -> Pair:
-    ours, theirs = d.choice([(np.outer, torch.outer), (np.inner, torch.inner), (np.vdot, torch.vdot), (np.kron, torch.kron), (np.dot, torch.dot)])
+    ours, theirs = d.choice([(np.outer, torch.outer), (np.inner, torch.inner), (np.vdot, torch.vdot), (np.kron, torch.kron),
+        (np.dot, torch.dot)])
     n = d.integer(1, 4)
     return ours, theirs, [d.array((n,)), d.array((n,))]
 
@@ -287,7 +302,8 @@ def solve(d: Draw) -> Pair:
 
 @pair
 def multi_dot(d: Draw) -> Pair:
-    return lambda *xs: np.linalg.multi_dot(xs), lambda *xs: torch.linalg.multi_dot(xs), [d.array(s) for s in ((2, 3), (3, 4), (4, 1))]
+    return lambda *xs: np.linalg.multi_dot(xs), lambda *xs: torch.linalg.multi_dot(xs), [d.array(s) for s in ((2, 3),
+        (3, 4), (4, 1))]
 
 
 # ---------------------------------------------------------------- shapes
@@ -296,12 +312,17 @@ def multi_dot(d: Draw) -> Pair:
 def moved(d: Draw) -> Pair:
     x = d.array((2, 3, 2))
     ours, theirs = d.choice([
-        (lambda x: np.transpose(x, (2, 0, 1)), lambda x: x.permute(2, 0, 1)), (lambda x: np.swapaxes(x, 0, -1), lambda x: x.swapaxes(0, -1)),
-        (lambda x: np.moveaxis(x, 0, 2), lambda x: torch.moveaxis(x, 0, 2)), (lambda x: np.reshape(x, (3, -1)), lambda x: x.reshape(3, -1)),
-        (lambda x: np.flip(x, (0, 2)), lambda x: torch.flip(x, (0, 2))), (lambda x: np.roll(x, (1, 2), (0, 1)), lambda x: torch.roll(x, (1, 2), (0, 1))),
-        (np.ravel, torch.ravel), (lambda x: np.rot90(x, 3), lambda x: torch.rot90(x, 3)), (lambda x: np.expand_dims(x, 1), lambda x: x.unsqueeze(1)),
+        (lambda x: np.transpose(x, (2, 0, 1)), lambda x: x.permute(2, 0, 1)),
+        (lambda x: np.swapaxes(x, 0, -1), lambda x: x.swapaxes(0, -1)),
+        (lambda x: np.moveaxis(x, 0, 2), lambda x: torch.moveaxis(x, 0, 2)),
+        (lambda x: np.reshape(x, (3, -1)), lambda x: x.reshape(3, -1)),
+        (lambda x: np.flip(x, (0, 2)), lambda x: torch.flip(x, (0, 2))),
+        (lambda x: np.roll(x, (1, 2), (0, 1)), lambda x: torch.roll(x, (1, 2), (0, 1))),
+        (np.ravel, torch.ravel), (lambda x: np.rot90(x, 3), lambda x: torch.rot90(x, 3)),
+        (lambda x: np.expand_dims(x, 1), lambda x: x.unsqueeze(1)),
         (lambda x: np.broadcast_to(x, (4, 2, 3, 2)), lambda x: torch.broadcast_to(x, (4, 2, 3, 2))),
-        (lambda x: np.repeat(x, 2, axis=1), lambda x: torch.repeat_interleave(x, 2, dim=1)), (lambda x: np.tile(x, (2, 1, 2)), lambda x: torch.tile(x, (2, 1, 2))),
+        (lambda x: np.repeat(x, 2, axis=1), lambda x: torch.repeat_interleave(x, 2, dim=1)),
+        (lambda x: np.tile(x, (2, 1, 2)), lambda x: torch.tile(x, (2, 1, 2))),
         (lambda x: np.pad(x, ((0, 0), (1, 2), (2, 0))), lambda x: torch.nn.functional.pad(x, (2, 0, 1, 2))),
         (lambda x: np.squeeze(x[:, :1], 1), lambda x: torch.squeeze(x[:, :1], 1)),
     ])
@@ -321,7 +342,8 @@ def joined(d: Draw) -> Pair:
 @pair
 def parted(d: Draw) -> Pair:
     ours, theirs = d.choice([
-        (lambda x: np.array_split(x, 3), lambda x: torch.tensor_split(x, 3)), (lambda x: np.split(x, [1, 3]), lambda x: torch.tensor_split(x, [1, 3])),
+        (lambda x: np.array_split(x, 3), lambda x: torch.tensor_split(x, 3)),
+        (lambda x: np.split(x, [1, 3]), lambda x: torch.tensor_split(x, [1, 3])),
         (lambda x: np.unstack(x), lambda x: torch.unbind(x)),
     ])
     return lambda x: ours(x)[1], lambda x: theirs(x)[1], [d.array((4, 2))]
@@ -331,7 +353,8 @@ def parted(d: Draw) -> Pair:
 def meshgrid(d: Draw) -> Pair:
     indexing = d.choice(["ij", "xy"])
     return (
-        lambda *xs: np.subtract(*np.meshgrid(*xs, indexing=indexing)), lambda *xs: torch.sub(*torch.meshgrid(*xs, indexing=indexing)),
+        lambda *xs: np.subtract(*np.meshgrid(*xs, indexing=indexing)),
+        lambda *xs: torch.sub(*torch.meshgrid(*xs, indexing=indexing)),
         [d.array((2,)), d.array((3,))],
     )
 
