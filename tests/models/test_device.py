@@ -1,0 +1,102 @@
+"""Whole models on a GPU, or on the stand-in for one: the same numbers, and nothing goes to and fro unasked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.cupy_standin.fixtures import cupy as cupy_fixture
+from tests.models.support import config
+from tests.nn.support import close
+from tinyllm import backend, no_grad
+from tinyllm import functional as F
+from tinyllm.models import GPT, Bert, BertConfig, GPTConfig, SequenceClassifier
+from tinyllm.nn import record_attention
+from tinyllm.optim import SGD, Adam, AdamW, Muon, clip_grad_norm, decay_groups, muon_groups
+
+cupy = cupy_fixture
+
+MODELS = {
+    "gpt": lambda: GPT(config(GPTConfig)),
+    "gpt, other choices": lambda: GPT(
+        config(GPTConfig, positions="rotary", norm="rms", activation="swiglu", n_kv_heads=1, tie_embeddings=False)
+    ),
+    "gpt, after norms": lambda: GPT(config(GPTConfig, positions="sinusoidal", norm_first=False, activation="relu")),
+    "bert": lambda: Bert(config(BertConfig)),
+    "mean": lambda: SequenceClassifier(Bert(config(BertConfig)), 3),
+    "max": lambda: SequenceClassifier(GPT(config(GPTConfig)), 3, "max"),
+    "last": lambda: SequenceClassifier(GPT(config(GPTConfig)), 3, "last"),
+}
+OPTIMISERS = {
+    "sgd": lambda m: SGD(m.parameters(), 0.1, 0.9, True, 0.1),
+    "adam": lambda m: Adam(m.parameters(), weight_decay=0.1),
+    "adamw": lambda m: AdamW(decay_groups(m, 0.1)),
+    "muon": lambda m: Muon(muon_groups(m, weight_decay=0.1)),
+}
+
+
+def three_steps(model, optimiser, padding, device):
+    model.to(device)
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 11, (2, 6))
+    mask = np.array([[1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]]) if padding else None
+    targets = np.array([0, 2]) if isinstance(model, SequenceClassifier) else ids
+    moves = OPTIMISERS[optimiser](model)
+    losses = []
+    for _ in range(3):
+        moves.zero_grad()
+        loss = F.cross_entropy(model(ids, mask), backend.to_device(targets, device))
+        loss.backward()
+        clip_grad_norm(model.parameters(), 1.0)
+        moves.step()
+        losses.append(loss.item())
+    return losses, moves
+
+
+@pytest.mark.parametrize("padding", [False, True])
+@pytest.mark.parametrize("name, optimiser", [*((name, "adamw") for name in MODELS), *(("gpt", o) for o in OPTIMISERS)])
+def test_training_gives_the_same_numbers(cupy, name, optimiser, padding):
+    here = MODELS[name]()
+    there = MODELS[name]()
+    there.load_state_dict(here.state_dict())
+    expected, moves = three_steps(here, optimiser, padding, "cpu")
+    got, moved = three_steps(there, optimiser, padding, "cuda")
+    assert close(np.array(got), np.array(expected), 1e-5)
+    assert all(p.device.startswith("cuda") for p in there.parameters())
+    for (key, a), b in zip(there.state_dict().items(), here.state_dict().values(), strict=True):
+        assert close(a, b, 1e-3), key
+    saved = moved.state_dict()
+    assert all(type(a) is np.ndarray for a in saved["arrays"].values())
+    moved.load_state_dict(saved)
+    assert all(backend.device_of(a).startswith("cuda") for state in moved.state for a in state.values())
+    assert all(p.device == "cpu" for p in there.to("cpu").parameters())
+
+
+def test_cache_and_pictures(cupy):
+    model = GPT(config(GPTConfig, positions="rotary")).eval()
+    ids = np.arange(8)[None]
+    with no_grad():
+        expected = model(ids).data
+        model.to("cuda")
+        cache = model.make_cache(1)
+        pieces = [model(piece, cache=cache).numpy() for piece in (ids[:, :5], ids[:, 5:])]
+        with record_attention(model) as maps:
+            model(ids)
+    assert close(np.concatenate(pieces, axis=1), expected, 1e-5)
+    assert type(maps["layers.0.attention"][0]) is np.ndarray
+
+
+def test_dropout_draws_the_same_on_both(cupy):
+    model = Bert(config(BertConfig, dropout=0.2))
+    ids = np.arange(8)[None]
+    with backend.randomness(1):
+        expected = model(ids).data
+    with backend.randomness(1):
+        assert close(model.to("cuda")(ids).numpy(), expected, 1e-5)
+
+
+def test_saving_from_the_device(cupy, tmp_path):
+    model = GPT(config(GPTConfig)).eval()
+    expected = model(np.arange(5)[None]).data
+    model.to("cuda").save_pretrained(tmp_path)
+    np.testing.assert_array_equal(GPT.from_pretrained(tmp_path)(np.arange(5)[None]).data, expected)
