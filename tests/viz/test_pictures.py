@@ -53,7 +53,7 @@ def test_accuracy_bars_draws_what_was_run_and_chance():
     lambda: viz.confusion_map(np.ones((2, 2)), ["a"]),
 ])
 def test_shapes_that_do_not_fit_the_names_are_refused(draw):
-    with pytest.raises(ValueError, match="one row and (one )?column"):
+    with pytest.raises(ValueError, match=r"one row and (one )?column"):
         draw()
 
 
@@ -74,7 +74,8 @@ def test_drawing_leaves_matplotlibs_settings_alone():
 
 
 def test_loss_curve_draws_every_point_and_names_every_baseline():
-    ax = viz.loss_curve({"loss": [(0, 3.0), (10, 2.0)], "held out": [(10, 2.5)]}, baselines={"unigram": 2.8, "3-gram": 2.1}).axes[0]
+    curves = {"loss": [(0, 3.0), (10, 2.0)], "held out": [(10, 2.5)]}
+    ax = viz.loss_curve(curves, baselines={"unigram": 2.8, "3-gram": 2.1}).axes[0]
     assert [line.get_label() for line in ax.lines[:2]] == ["loss", "held out"]
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[0, 3], [10, 2]])
     assert sorted(texts(ax)) == ["3-gram 2.10", "unigram 2.80"]

@@ -23,7 +23,9 @@ class BagOfWords:
     Raises ValueError when there is no word or no text to learn from.
     """
 
-    def __init__(self, texts: Sequence[str], labels: np.ndarray, n_labels: int, penalty: float = 1e-3, steps: int = 300) -> None:
+    def __init__(
+        self, texts: Sequence[str], labels: np.ndarray, n_labels: int, penalty: float = 1e-3, steps: int = 300
+    ) -> None:
         frequency = Counter(word for text in texts for word in set(_words(text)))
         if not frequency:
             raise ValueError(f"{len(texts)} texts without a word: a bag of words needs some")

@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 
 _STYLE = """
 :root { color-scheme: light; }
-body { font: 17px/1.55 Georgia, serif; color: #1a1a1a; background: #fff; max-width: 46rem; margin: 2.5rem auto; padding: 0 1.2rem; }
+body { font: 17px/1.55 Georgia, serif; color: #1a1a1a; background: #fff; }
+body { max-width: 46rem; margin: 2.5rem auto; padding: 0 1.2rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin-bottom: .3rem; } h2 { font-size: 1.35rem; margin-top: 2.4rem; }
 code, pre, .tokens { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .84em; }
-pre { background: #f6f6f4; border-left: 3px solid #0072B2; padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: .94em; } caption { text-align: left; font-style: italic; padding-bottom: .3rem; }
+pre { background: #f6f6f4; border-left: 3px solid #0072B2; padding: .7rem .9rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: .94em; }
+caption { text-align: left; font-style: italic; padding-bottom: .3rem; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid #ddd; } td.number, th.number { text-align: right; }
 figure { margin: 1.4rem 0; } img { max-width: 100%; } figcaption { font-size: .9em; color: #444; }
 .formula { text-align: center; font-style: italic; margin: 1rem 0; }
-.tokens span { padding: .05em .12em; border-radius: 3px; } .tokens span:nth-child(odd) { background: #dceaf5; } .tokens span:nth-child(even) { background: #f7e3d3; }
+.tokens span { padding: .05em .12em; border-radius: 3px; }
+.tokens span:nth-child(odd) { background: #dceaf5; } .tokens span:nth-child(even) { background: #f7e3d3; }
 .given { color: #777; } .note { font-size: .92em; color: #444; }
 """
 

@@ -33,7 +33,8 @@ def _opening(page: Page, r: dict[str, Any]) -> None:
         "same job, and names the file where it happens. Where the simple method wins, the page says so.",
     )
     if corpus["missing"]:
-        page.note(f"This Python was installed without {', '.join(f'`{m}`' for m in corpus['missing'])}: the tour goes on without.")
+        missing = ", ".join(f"`{name}`" for name in corpus["missing"])
+        page.note(f"This Python was installed without {missing}: the tour goes on without.")
 
 
 def _tokens(page: Page, t: dict[str, Any]) -> None:
@@ -41,8 +42,8 @@ def _tokens(page: Page, t: dict[str, Any]) -> None:
     page.text(
         "A model works on numbers, so text is first cut into tokens, pieces from a fixed vocabulary. Byte-pair encoding starts "
         "from the 256 bytes and, again and again, joins the pair of neighbours that occurs most often. After "
-        f"{t['merges']:,} joins frequent words are one token and rare ones a few, and any text at all can be written. Learned in "
-        f"{t['seconds']:.1f} s; a token now stands for {t['characters_per_token']:.2f} characters of held-out text on average.",
+        f"{t['merges']:,} joins frequent words are one token and rare ones a few, and any text at all can be written. "
+        f"Learned in {t['seconds']:.1f} s; a token now stands for {t['characters_per_token']:.2f} characters of held-out text on average.",
     )
     page.tokens(t["sample"])
     page.note("Each colour is one token; · is a space. Code: `tinyllm/tokenizers/`.")
@@ -54,9 +55,9 @@ def _language_model(page: Page, m: dict[str, Any]) -> None:
               "making the text it sees more probable:")
     page.formula("L = − Σᵢ log P(xᵢ | x₁ … xᵢ₋₁)")
     page.text(
-        f"This one is a Transformer with {m['parameters']:,} parameters. It read {m['tokens']:,} tokens in {m['seconds']:.0f} s "
-        f"({m['tokens_per_second']:,.0f} a second). The measure is bits per character on text it has never seen: how long the text "
-        "would be if compressed with the model's guesses. Below it stand models that only count: how often each token occurs "
+        f"This one is a Transformer with {m['parameters']:,} parameters. It read {m['tokens']:,} tokens in "
+        f"{m['seconds']:.0f} s ({m['tokens_per_second']:,.0f} a second). The measure is bits per character on text it has never "
+        "seen: how long the text would be if compressed with the model's guesses. Below it stand models that only count: how often each token occurs "
         "(unigram), and which token follows the one, two or four before it (n-grams, with Kneser–Ney smoothing).",
     )
     page.picture(
@@ -64,20 +65,21 @@ def _language_model(page: Page, m: dict[str, Any]) -> None:
                        baselines={name: bits for name, bits in m["baselines"].items()}),
         "Bits per character on held-out text while the model trains (lower is better), with the counting models as lines.",
     )
-    rows = [[name, f"{bits:.2f}"] for name, bits in sorted({**m["baselines"], "Transformer": m["bits"]}.items(), key=lambda x: -x[1])]
+    ranking = sorted({**m["baselines"], "Transformer": m["bits"]}.items(), key=lambda item: -item[1])
+    rows = [[name, f"{bits:.2f}"] for name, bits in ranking]
     page.table(["model", "bits per character"], rows, "Held-out documents, lower is better")
     ahead = [name for name, bits in m["baselines"].items() if bits < m["bits"]]
     if ahead:
         page.text(
-            f"After so little training, counting is still ahead: {' and '.join(ahead)} guess better. That is no accident. Which "
-            "few tokens follow each other is quickly counted, and takes a network millions of tokens to learn; what the network "
-            "gains in return, seeing further back and sharing what it learned between similar contexts, shows with more training: "
-            "`tinyllm pretrain --objective causal --steps 10000` is the next thing to try.",
+            f"After so little training, counting is still ahead: {' and '.join(ahead)} guess better. That is no accident. "
+            "Which few tokens follow each other is quickly counted, and takes a network millions of tokens to learn; what the "
+            "network gains in return, seeing further back and sharing what it learned between similar contexts, shows with more "
+            "training: `tinyllm pretrain --objective causal --steps 10000` is the next thing to try.",
         )
     else:
         page.text("The Transformer already guesses better than all of them, though it trained for minutes only.")
-    page.text("Generation is guessing repeatedly: draw a token, append it, guess again. The grey text is the prompt, the rest the "
-              "model's. Low temperature takes the likeliest tokens, high temperature more risks.")
+    page.text("Generation is guessing repeatedly: draw a token, append it, guess again. The grey text is the prompt, the rest "
+              "the model's. Low temperature takes the likeliest tokens, high temperature more risks.")
     for sample in m["samples"]:
         page.note(f"temperature {sample['temperature']}")
         page.sample(sample["prompt"], sample["text"])
@@ -91,7 +93,7 @@ def _attention(page: Page, a: dict[str, Any]) -> None:
     page.formula("Attention(Q, K, V) = softmax(Q Kᵀ / √d) V")
     page.picture(
         viz.attention_heads(a["weights"], a["tokens"], f"layer {a['layer']}"),
-        f"Attention weights of layer {a['layer']} on one sentence. The upper right is empty: a token can't look at what comes later.",
+        f"Attention weights of layer {a['layer']} on one sentence. The upper right is empty: no token looks at what comes later.",
     )
     page.note("Code: `tinyllm/functional/attention.py`, `tinyllm/nn/attention.py`.")
 
@@ -99,8 +101,8 @@ def _attention(page: Page, a: dict[str, Any]) -> None:
 def _masked_model(page: Page, m: dict[str, Any]) -> None:
     page.heading("4. Fill in what is hidden")
     page.text(
-        "A masked language model sees text on both sides of a gap and says what stood there. It can't write text, but it learns "
-        f"what text means well enough to be taught other tasks. This one has {m['parameters']:,} parameters, hides "
+        "A masked language model sees text on both sides of a gap and says what stood there. It can't write text, but it "
+        f"learns what text means well enough to be taught other tasks. This one has {m['parameters']:,} parameters, hides "
         f"{100 * m['hidden_share']:.0f}% of the tokens at random and trained for {m['seconds']:.0f} s.",
     )
     page.table(
@@ -109,8 +111,8 @@ def _masked_model(page: Page, m: dict[str, Any]) -> None:
          ["masked Transformer", f"{100 * m['accuracy']:.1f}%", f"{m['loss']:.2f}"]],
     )
     page.picture(
-        viz.loss_curve({"masked Transformer, held-out text": m["curve"]}, "training step", "nats a hidden token", "learning to fill gaps",
-                       baselines={"unigram": m["unigram_loss"]}),
+        viz.loss_curve({"masked Transformer, held-out text": m["curve"]}, "training step", "nats a hidden token",
+                       "learning to fill gaps", baselines={"unigram": m["unigram_loss"]}),
         "Loss on the hidden tokens of held-out text while the masked model trains.",
     )
     rows = [[e["text"], e["hidden"], ", ".join(f"{token} {p:.0%}" for token, p in e["guesses"])] for e in m["examples"]]
@@ -145,7 +147,8 @@ def _classification(page: Page, c: dict[str, Any]) -> None:
         side = "ahead of" if lead > 1 else "behind" if lead < -1 else "level with"
         by = f"{abs(lead):.0f} points " if abs(lead) > 1 else ""
         verb = "adds" if gain >= 0 else "costs"
-        page.text(f"With {setting}, pretraining {verb} {abs(gain):.0f} points to the same network; it ends {by}{side} the bag of words.")
+        page.text(f"With {setting}, pretraining {verb} {abs(gain):.0f} points {'to' if gain >= 0 else 'of'} the same network; "
+                  f"it ends {by}{side} the bag of words.")
     page.text(
         "Topics show in single words, so counting words is hard to beat here, and small models don't beat it by much, if they "
         "do. Think about when it must fail: in \"not good but cheap\" and \"not cheap but good\" the words are the same. "
@@ -162,8 +165,8 @@ def _closing(page: Page, r: dict[str, Any]) -> None:
     page.heading("6. Now open it")
     page.text(
         "Everything above ran from `tinyllm/tour/run.py`. The reading order of the code stands at the top of "
-        "`tinyllm/__init__.py`; the shortest way to the idea is `tinyllm/autograd/`, where the derivative of `np.exp` is one line. "
-        "The trained models are in the folders beside this page:",
+        "`tinyllm/__init__.py`; the shortest way to the idea is `tinyllm/autograd/`, where the derivative of `np.exp` is one "
+        "line. The trained models are in the folders beside this page:",
     )
     page.parts.append("<pre>" + "\n".join(r["commands"]) + "</pre>")
     page.table(["step", "seconds"], [[name, f"{s:.1f}"] for name, s in r["seconds"].items()], "Where the time went")

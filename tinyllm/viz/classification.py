@@ -28,7 +28,8 @@ def confusion_map(counts: np.ndarray, names: Sequence[str], title: str = "confus
         for i, row in enumerate(counts):
             for j, n in enumerate(row):
                 if n:
-                    ax.text(j, i, str(n), ha="center", va="center", fontsize=8, color="white" if share[i, j] > 0.55 else "black")
+                    colour = "white" if share[i, j] > 0.55 else "black"
+                    ax.text(j, i, str(n), ha="center", va="center", fontsize=8, color=colour)
         ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
         ax.set_yticks(range(len(names)), names)
         ax.set_xlabel("predicted")
