@@ -145,8 +145,8 @@ def power_of_a_number(d: Draw) -> Call:
 @row(np.power)
 def power_by_whole_numbers(d: Draw) -> Call:
     base, exponent = d.broadcastable()
-    powers = d.values.integers(-3, 4, exponent)
-    return lambda x: np.power(x, near(powers.astype(x.dtype), x)), [d.array(base, "nonzero")]
+    powers, narrow = d.values.integers(-3, 4, exponent), d.boolean()
+    return lambda x: np.power(x, near(powers.astype(np.int8 if narrow else x.dtype), x)), [d.array(base, "nonzero")]
 
 
 @row(np.multiply, np.add, np.subtract, np.divide)
@@ -198,7 +198,7 @@ def astype(d: Draw) -> Call:
 
 @row(to_device)
 def moved(d: Draw) -> Call:
-    return lambda x: TABLE[to_device]((x, "cpu"), {}) if isinstance(x, tinyllm.Tensor) else x, [d.array(d.shape())]
+    return lambda x: x * (TABLE[to_device]((x, "cpu"), {}) if isinstance(x, tinyllm.Tensor) else x), [d.array(d.shape())]
 
 
 @row(np.select)
@@ -338,9 +338,7 @@ def trapezoid(d: Draw) -> Call:
         return lambda y: np.trapezoid(y, dx=0.5, axis=axis), [d.array(shape)]
     if kind == 1:
         return lambda y, x: np.trapezoid(y, x, axis=axis), [d.array(shape), d.array((shape[axis],))]
-    if axis % len(shape) == len(shape) - 1:
-        return lambda y, x: np.trapezoid(y, x, axis=axis), [d.array(shape), d.array(shape)]
-    return lambda y: np.trapezoid(y, axis=axis), [d.array(shape)]
+    return lambda y, x: np.trapezoid(y, x, axis=axis), [d.array(shape), d.array(shape)]
 
 
 # ---------------------------------------------------------------- extremes and order
@@ -374,8 +372,8 @@ def median(d: Draw) -> Call:
 
 @row(np.quantile, np.percentile, rounding=True)
 def quantile(d: Draw) -> Call:
-    x = d.array(d.shape(1, zero=False), "distinct")
-    axis, keepdims, q = d.axis(x.ndim, none=True), d.boolean(), d.choice([0.0, 1.0, 0.5, 0.3, 0.8])
+    x = d.array(tuple(side + 2 for side in d.shape(1, 2, zero=False)), "distinct")
+    axis, keepdims, q = d.axis(x.ndim, none=True), d.boolean(), d.choice([0.8, 0.3, 0.5, 1.0, 0.0])
     fn, q = d.choice([(np.quantile, q), (np.percentile, 100 * q)])
     return lambda x: fn(x, q, axis=axis, keepdims=keepdims), [x]
 
@@ -459,10 +457,10 @@ def take(d: Draw) -> Call:
 @row(np.take_along_axis)
 def take_along_axis(d: Draw) -> Call:
     shape = d.shape(1, zero=False)
-    axis = d.axis(len(shape), none=len(shape) == 1)
-    side = list(shape)
+    axis = d.axis(len(shape), none=True)
+    side, n = ([1], math.prod(shape)) if axis is None else (list(shape), shape[axis])
     side[axis or 0] = d.integer(1, 4)
-    places = d.values.integers(-shape[axis or 0], shape[axis or 0], side)
+    places = d.values.integers(-n, n, side)
     return lambda x: np.take_along_axis(x, near(places, x), axis), [d.array(shape)]
 
 
@@ -504,8 +502,8 @@ def ediff1d(d: Draw) -> Call:
 
 @row(np.tril, np.triu)
 def triangles(d: Draw) -> Call:
-    fn, k = d.choice([np.tril, np.triu]), d.integer(-2, 2)
-    return lambda x: fn(x, k), [d.array(d.shape(2))]
+    fn, k = d.choice([np.tril, np.triu]), d.integer(-3, 2)
+    return lambda x: fn(x) if k == -3 else fn(x, k), [d.array(d.shape(2))]
 
 
 def _diagonal_arguments(d: Draw) -> tuple[np.ndarray, tuple[int, int, int]]:
@@ -578,21 +576,46 @@ def matmul(d: Draw) -> Call:
     return fn, [d.array(left), d.array(right)]
 
 
-@row(np.dot, np.inner, np.vdot, np.outer, np.linalg.outer, rounding=True)
-def dot_inner_outer(d: Draw) -> Call:
-    kind, k = d.integer(0, 4), d.integer(1, 3)
-    before, after = d.shape(0, 2), d.shape(0, 1)
-    if kind == 0:
-        left, right = d.choice([((*before, k), (*after, k, 2)), ((*before, k), (k,)), ((), before), (before, ()), ((k,), (k,))])
-        return np.dot, [d.array(left), d.array(right)]
-    if kind == 1:
-        left, right = d.choice([((*before, k), (*after, k)), ((), before), (before, ()), ((k,), (k,))])
-        return np.inner, [d.array(left), d.array(right)]
-    if kind == 2:
-        return np.vdot, [d.array((k, 2)), d.array((2, k))]
-    if kind == 3:
-        return np.outer, [d.array(before), d.array(after)]
-    return np.linalg.outer, [d.array((k,)), d.array(d.shape(1, 1))]
+@row(np.matmul)
+def matmul_with_vectors(d: Draw) -> Call:
+    n, k, m = d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)
+    left, right = d.choice([
+        ((k,), (2, k, m)), ((2, n, k), (k,)), ((k,), (k, m)), ((n, k), (k,)), ((k,), (k,)), ((k,), (2, 3, k, m)),
+        ((2, 3, n, k), (k,)),
+    ])
+    return np.matmul, [d.array(left), d.array(right)]
+
+
+@row(np.dot, rounding=True)
+def dot(d: Draw) -> Call:
+    """Of up to two dimensions and beyond, where it is no matmul: every row of a with every column of b."""
+    k, before, after = d.integer(1, 3), d.shape(0, 2), d.shape(0, 1)
+    left, right = d.choice([
+        ((*before, k), (*after, k, 2)), ((*before, k), (k,)), ((), before), (before, ()), ((k,), (2, k, 3)),
+        ((2, k), (3, k, 2)),
+        ((2, 3, k), (k, 2)), ((k,), (k,)),
+    ])
+    return np.dot, [d.array(left, "nonzero"), d.array(right, "nonzero")]
+
+
+@row(np.inner, rounding=True)
+def inner(d: Draw) -> Call:
+    k, before, after = d.integer(1, 3), d.shape(0, 2), d.shape(0, 2)
+    left, right = d.choice([((*before, k), (*after, k)), ((), before), (before, ()), ((k,), (k,))])
+    return np.inner, [d.array(left, "nonzero"), d.array(right, "nonzero")]
+
+
+@row(np.vdot, rounding=True)
+def vdot(d: Draw) -> Call:
+    k = d.integer(1, 3)
+    return np.vdot, [d.array((k, 2)), d.array((2, k))]
+
+
+@row(np.outer, np.linalg.outer)
+def outer(d: Draw) -> Call:
+    if d.boolean():
+        return np.outer, [d.array(d.shape(0, 2)), d.array(d.shape(0, 2))]
+    return np.linalg.outer, [d.array(d.shape(1, 1)), d.array(d.shape(1, 1))]
 
 
 @row(np.vecdot, np.linalg.vecdot, rounding=True)
@@ -644,7 +667,7 @@ def cross(d: Draw) -> Call:
 EINSUMS = [
     "ij,jk->ik", "ij,jk", "bhqd,bhkd->bhqk", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->", "ii->i", "ii", "ij,ij->ij",
     "ij,j,i->i", "i->i", "ij,kl->", "iij->j", "ii,ij->j", "...ij,...jk->...ik", "i...->...", "ij...,jk...->ik...", "...->...",
-    "ij,jk,kl->il", " i j , j -> i", "ijj,j->i", "i,", "ij,kj->", "ab,ba",
+    "ij,jk,kl->il", "...ij,...j", "i...", " i j , j -> i", "ijj,j->i", "i,", "ij,kj->", "ab,ba",
 ]
 
 
@@ -856,15 +879,15 @@ def flips(d: Draw) -> Call:
 @row(np.roll)
 def roll(d: Draw) -> Call:
     x = d.array(d.shape(1))
-    shift, axis = d.choice([(1, None), (-2, 0), (2, -1), ((1, -1), (0, -1)), (7, 0), (1, (0, -1))])
+    shift, axis = d.choice([(1, None), (-2, 0), (2, -1), ((1, -1), (0, -1)), (7, 0), (1, (0, -1)), ([1, 2], [0, -1])])
     return lambda x: np.roll(x, shift, axis), [x]
 
 
 @row(np.rot90)
 def rot90(d: Draw) -> Call:
     x = d.array(d.shape(2))
-    k, axes = d.integer(-1, 4), d.choice([(0, 1), (1, 0), (-1, 0)])
-    return lambda x: np.rot90(x, k, axes), [x]
+    k, axes = d.integer(-1, 5), d.choice([(0, 1), (1, 0), (-1, 0)])
+    return lambda x: np.rot90(x) if k == 5 else np.rot90(x, k) if k == 4 else np.rot90(x, k, axes), [x]
 
 
 # ---------------------------------------------------------------- joining and splitting
@@ -892,10 +915,16 @@ def stack(d: Draw) -> Call:
     return lambda *xs: np.stack(xs, axis=axis), [d.array(shape) for _ in range(d.integer(1, 3))]
 
 
-@row(np.vstack, np.hstack, np.dstack, np.column_stack)
-def stacks(d: Draw) -> Call:
-    fn, shape = d.choice([np.vstack, np.hstack, np.dstack, np.column_stack]), d.shape(0)
-    return lambda *xs: fn(xs), [d.array(shape) for _ in range(d.integer(1, 3))]
+def _stacks(fn: Callable) -> Callable[[Draw], Call]:
+    def draw(d: Draw) -> Call:
+        shape = d.shape()
+        return lambda *xs: fn(xs), [d.array(shape) for _ in range(d.integer(1, 3))]
+
+    return draw
+
+
+for _fn in (np.vstack, np.hstack, np.dstack, np.column_stack):
+    ROWS.append(Row(_fn.__name__, _stacks(_fn), (_fn,)))
 
 
 @row(np.hstack, np.column_stack)
@@ -908,7 +937,12 @@ def stacks_of_unequal(d: Draw) -> Call:
 @row(np.block)
 def block(d: Draw) -> Call:
     n, m = d.integer(1, 3), d.integer(1, 3)
-    kind = d.integer(0, 3)
+    kind = d.integer(0, 5)
+    if kind == 4:
+        return lambda a: np.block(a), [d.array(())]
+    if kind == 5:
+        f = lambda a, b, c, e: np.block([[[a, b]], [[c, e]]])
+        return f, [d.array(s) for s in ((2, n, 1), (2, n, m), (3, n, m), (3, n, 1))]
     if kind == 0:
         return lambda a, b, c, e: np.block([[a, b], [c, e]]), [d.array(s) for s in ((n, m), (n, 2), (1, m), (1, 2))]
     if kind == 1:
@@ -976,13 +1010,13 @@ def repeat(d: Draw) -> Call:
 
 @row(np.tile)
 def tile(d: Draw) -> Call:
-    times = d.choice([2, (2,), (1, 2), (2, 1, 3), 0])
+    times = d.choice([2, (2,), (1, 2), (2, 1, 3), 0, [2, 2]])
     return lambda x: np.tile(x, times), [d.array(d.shape())]
 
 
 @row(np.resize)
 def resize(d: Draw) -> Call:
-    new = d.choice([5, (2, 3), (7,), 1])
+    new = d.choice([5, (2, 3), (7,), 1, [3, 2]])
     return lambda x: np.resize(x, new), [d.array(d.shape(zero=False))]
 
 

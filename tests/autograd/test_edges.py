@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinyllm
+from tests.autograd.checks import raw
 from tinyllm import Tensor, grad
 
 F64 = np.float64
@@ -140,6 +141,12 @@ def test_copysign_of_zero_and_minus_zero() -> None:
     np.testing.assert_array_equal(x.grad, [1.0, -1.0, -1.0, 1.0])
 
 
+def test_copysign_of_what_is_zero() -> None:
+    """|a| sign(b) has a kink at a = 0: the side of positive a is chosen."""
+    (g,) = gradient(lambda a: np.copysign(a, np.array([2.0, -2.0])), [0.0, 0.0], u=np.ones(2))
+    np.testing.assert_array_equal(g, [1.0, -1.0])
+
+
 def test_nan_to_num_is_flat_where_it_replaced() -> None:
     (g,) = gradient(np.nan_to_num, [np.nan, np.inf, 2.0])
     np.testing.assert_array_equal(g, [0.0, 0.0, 3.0])
@@ -166,6 +173,8 @@ def test_interpolation_is_flat_beyond_the_points() -> None:
     x, f = gradient(lambda x, f: np.interp(x, points, f), [-1.0, 0.5, 2.0, 9.0], [0.0, 2.0, 8.0])
     np.testing.assert_allclose(x, [0, 2 * 2, 3 * 3, 0])
     np.testing.assert_allclose(f, [1 + 1, 1 + 1.5, 1.5 + 4])
+    np.testing.assert_allclose(np.interp(0.5, [0.0, 1.0, 3.0], Tensor([0.0, 2.0, 8.0])).data, 1.0)
+    np.testing.assert_allclose(np.interp(Tensor(2.0), [0.0, 1.0, 3.0], [0.0, 2.0, 8.0]).data, 5.0)
     with pytest.raises(TypeError, match="xp"):
         np.interp(0.5, Tensor(points, requires_grad=True), points)
 
@@ -176,8 +185,9 @@ def test_sums_and_products_of_nothing(shape: tuple[int, ...], axis: int | None) 
     for fn in (np.sum, np.prod):
         x = Tensor(np.zeros(shape, np.float32), requires_grad=True)
         y = fn(x, axis=axis)
-        np.testing.assert_array_equal(y.data, fn(x.data, axis=axis))
-        assert y.dtype == np.float32
+        np.testing.assert_array_equal(y.data, fn(x.data, axis=axis), strict=True)
+        kept = fn(x, axis=axis, keepdims=True)
+        np.testing.assert_array_equal(kept.data, fn(x.data, axis=axis, keepdims=True), strict=True)
         y.backward(np.ones_like(y.data))
         assert x.grad.shape == shape
 
@@ -186,10 +196,30 @@ def test_constants_of_functions_are_raw_or_zero() -> None:
     x = Tensor(np.eye(2) * 2.0, requires_grad=True)
     assert not isinstance(np.linalg.matrix_power(x, 0), Tensor) or not np.linalg.matrix_power(x, 0).requires_grad
     np.testing.assert_array_equal(np.linalg.norm(x.ravel(), ord=0), 2.0)
+    batch = Tensor(np.zeros((2, 3, 3), np.float32))
+    np.testing.assert_array_equal(raw(np.linalg.matrix_power(batch, 0)), np.linalg.matrix_power(batch.data, 0), strict=True)
+    counted = np.linalg.vector_norm(Tensor(np.array([[1.0, 0.0], [3.0, 4.0]])), ord=0, axis=1, keepdims=True)
+    np.testing.assert_array_equal(counted, [[1.0], [2.0]], strict=True)
     count = np.linalg.vector_norm(Tensor(np.array([[1.0, 0.0], [3.0, 4.0]], np.float32)), ord=0, axis=1)
     np.testing.assert_array_equal(count, [1.0, 2.0])
     assert count.dtype == np.float32
     np.testing.assert_array_equal(np.where(Tensor([0.0, 2.0, 3.0]))[0], [1, 2])
+
+
+def test_indices_may_be_tensors() -> None:
+    x, places = Tensor([1.0, 2.0, 3.0]), Tensor([2, 0])
+    for got in (x[places], np.take(x, places), np.take_along_axis(x, places, 0), np.take(x, [2, 0])):
+        np.testing.assert_array_equal(got.data, [3.0, 1.0])
+
+
+def test_parts_that_carry_no_gradient_are_right_too() -> None:
+    matrices = np.array([[[2.0, 1.0], [0.0, -3.0]], [[1.0, 0.0], [0.0, 4.0]]])
+    sign, size = np.linalg.slogdet(Tensor(matrices, requires_grad=True))
+    np.testing.assert_array_equal(sign, [-1.0, 1.0])
+    np.testing.assert_allclose(size.data, np.log([6.0, 4.0]))
+    filled = np.full_like(Tensor(np.zeros((2, 2), np.float32)), Tensor([1.0, 2.0], requires_grad=True), dtype=np.float64)
+    assert filled.dtype == np.float64 and filled.requires_grad
+    np.testing.assert_array_equal(np.full_like(Tensor(np.zeros(2, np.float32)), 3.0), np.full(2, 3.0, np.float32), strict=True)
 
 
 # ---------------------------------------------------------------- what the rules refuse, by name
@@ -202,6 +232,15 @@ BAD = [
     (lambda x: np.quantile(x, 1.5), ValueError, "1.5"),
     (lambda x: np.average(x, axis=0, weights=np.ones(2)), TypeError, "same shape"),
     (lambda x: np.cross(x, x), ValueError, "need 3"),
+    (lambda x: np.cross(x[0], np.ones(3)), ValueError, "need 3"),
+    (lambda x: np.cross(np.ones(3), x[0]), ValueError, "need 3"),
+    *((lambda x, f=f: f(x), np.exceptions.AxisError, "out of bounds") for f in (
+        lambda x: np.prod(x, axis=2), lambda x: np.take(x, [0], axis=5), lambda x: np.diff(x, axis=-3),
+       
+        lambda x: np.take_along_axis(x, np.zeros((2, 2), int), 2), lambda x: np.tensordot(x, x, axes=([3], [0])),
+        lambda x: np.rollaxis(x, 2), lambda x: np.diff(x[0, 0]), lambda x: np.sort(x, axis=2),
+        
+    )),
     (lambda x: np.pad(x, 1, mode="edge"), TypeError, "edge"),
     (lambda x: np.pad(x, {0: 1}), TypeError, "pad_width"),
     (lambda x: np.split(x, 3, axis=1), ValueError, "does not split into 3"),

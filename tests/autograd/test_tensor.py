@@ -247,6 +247,7 @@ def test_out_where_at_and_outer_are_refused_by_name() -> None:
         (lambda: np.add.at(a, [0], t), r"add\.at"),
         (lambda: np.add.at(t, [0], 1.0), r"add\.at"), (lambda: np.multiply.outer(t, t), r"multiply\.outer"),
         (lambda: np.add.reduceat(t, [0]), "reduceat"), (lambda: np.subtract.reduce(t), r"subtract\.reduce"),
+        (lambda: np.maximum.accumulate(t), r"maximum\.accumulate"),
     ]:
         with pytest.raises(TypeError, match=match):
             call()
@@ -443,6 +444,7 @@ def test_astype_and_to() -> None:
     y.sum().backward()
     assert t.grad.dtype == np.float64
     np.testing.assert_array_equal(t.grad, [3.0, 5.0])
+    assert t.astype(np.int64).dtype == np.int64
     assert type(t.astype(np.int64)) is np.ndarray and type(t.astype(bool)) is np.ndarray
     for device in ("gpu", "cpu:1", "cuda:x"):
         with pytest.raises((ValueError, TypeError)):

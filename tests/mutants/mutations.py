@@ -58,7 +58,7 @@ def _marked(tree: ast.Module) -> Iterator[tuple[int, int, ast.AST, tuple[int, in
             if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults") and not in_lambda[0]:
                 continue
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not _is_docstring(child):
+                if isinstance(child, ast.AST) and not _is_docstring(child) and not _makes_no_difference(node, child):
                     entered = isinstance(child, ast.Lambda)
                     in_lambda[0] += entered
                     yield from walk(child, lines)
@@ -75,6 +75,18 @@ def _marked(tree: ast.Module) -> Iterator[tuple[int, int, ast.AST, tuple[int, in
 
 def _is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _makes_no_difference(parent: ast.AST, child: ast.AST) -> bool:
+    """By rule: zip(strict=), which guards only; −1 in a reshape, where any negative number does; which NumPy this is."""
+    if isinstance(child, ast.keyword) and child.arg == "strict":
+        return True
+    if isinstance(parent, ast.If) and isinstance(child, ast.Call) and getattr(child.func, "id", "") == "hasattr":
+        return True
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "reshape":
+        return any(isinstance(n, ast.UnaryOp) for n in ast.walk(child)) and not any(isinstance(n,
+            ast.Call) for n in ast.walk(child))
+    return False
 
 
 def _variants(node: ast.AST) -> Iterator[ast.AST]:
@@ -97,7 +109,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.IfExp):
         yield node.body
         yield node.orelse
-    elif isinstance(node, ast.If):
+    elif isinstance(node, ast.If) and not _makes_no_difference(node, node.test):
         yield ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
     elif isinstance(node, ast.Constant):
         if isinstance(node.value, bool):
@@ -134,7 +146,9 @@ def _of_a_statement(node: ast.Expr) -> Iterator[ast.AST]:
         fn, first, second = call.args
         if ast.dump(first) != ast.dump(second):
             yield ast.Expr(ast.Call(call.func, [fn, second, first], []))
-        for rules in ([ast.Constant(None), second], [first, ast.Constant(None)]):
+        none = ast.Constant(None)
+        for rules in [[none, second]] * (not isinstance(first, ast.Constant)) + [[first, none]] * (not isinstance(second,
+            ast.Constant)):
             yield ast.Expr(ast.Call(call.func, [fn, *rules], []))
 
 

@@ -81,7 +81,7 @@ def sinc(g, y, x):
     near = np.abs(x) < 0.03
     square = (math.pi * x) ** 2
     series = x * (math.pi**2 * (-1 / 3 + square * (1 / 30 - square / 840)))
-    return g * np.where(near, series, (np.cos(math.pi * x) - y) / np.where(near, 1.0, x)).astype(g.dtype)
+    return g * np.where(near, series, (np.cos(math.pi * x) - y) / np.where(near, 1.0, x))
 
 
 defvjp(np.sinc, sinc)

@@ -4,6 +4,7 @@ import math
 import operator
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ...backend import device_of, is_array
 from ..operators import TABLE, apply
@@ -53,14 +54,14 @@ def take(a, indices, axis=None, mode="raise"):
     if mode != "raise":
         n = a.shape[axis]
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
-    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
+    return a[(slice(None),) * normalize_axis_index(axis, a.ndim) + (indices,)]
 
 
 @composed(np.take_along_axis)
 def take_along_axis(arr, indices, axis=-1):
     if axis is None:
         return np.reshape(arr, -1)[_host_safe(indices, arr)]
-    return arr[_along(_host_safe(indices, arr), axis % arr.ndim, arr.data)]
+    return arr[_along(_host_safe(indices, arr), normalize_axis_index(axis, arr.ndim), arr.data)]
 
 
 def _along(indices, axis, like):
@@ -106,7 +107,7 @@ def delete(arr, obj, axis=None):
 
 @composed(np.diff)
 def diff(a, n=1, axis=-1):
-    before = (slice(None),) * (axis % a.ndim)
+    before = (slice(None),) * normalize_axis_index(axis, a.ndim)
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
     return a

@@ -4,9 +4,10 @@ import math
 import string
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..operators import TABLE
-from ..table import composed, defvjp, defvjp_each
+from ..table import composed, defvjp, defvjp_each, raw
 from ..tensor import Tensor
 
 # ---------------------------------------------------------------- matrix product: y = a b  ⇒  ∂a = g bᵀ, ∂b = aᵀ g
@@ -93,7 +94,7 @@ def tensordot(a, b, axes=2):
         axes_a, axes_b = tuple(range(np.ndim(a) - axes, np.ndim(a))), tuple(range(axes))
     else:
         axes_a, axes_b = ((x,) if isinstance(x, int) else tuple(x) for x in axes)
-        axes_a, axes_b = tuple(x % np.ndim(a) for x in axes_a), tuple(x % np.ndim(b) for x in axes_b)
+        axes_a, axes_b = normalize_axis_tuple(axes_a, np.ndim(a)), normalize_axis_tuple(axes_b, np.ndim(b))
     free_a = [i for i in range(np.ndim(a)) if i not in axes_a]
     free_b = [i for i in range(np.ndim(b)) if i not in axes_b]
     shape_a, shape_b = [np.shape(a)[i] for i in free_a], [np.shape(b)[i] for i in free_b]
@@ -142,8 +143,7 @@ def contracted_vjp(i, g, _y, subscripts, *operands):
     others = [(term, x) for j, (term, x) in enumerate(zip(terms, operands, strict=True)) if j != i - 1]
     lone = [c for c in mine if c not in output and not any(c in term for term, _ in others)]
     if lone:                                          # summed away in x_i alone: g is the same for all its entries
-        x = operands[i - 1]
-        x = x.data if isinstance(x, Tensor) else x
+        x = raw(operands[i - 1])
         others.append(("".join(lone), np.ones_like(x, shape=tuple(x.shape[mine.index(c)] for c in lone))))
     spec = ",".join([output, *(term for term, _ in others)]) + "->" + mine
     return _einsum(spec, g, *(x for _, x in others))
@@ -174,7 +174,7 @@ def einsum(subscripts, /, *operands, optimize=True):
     if not arrow:
         letters = "".join(terms)
         once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in ellipsis)
-        output = "..." * bool(ellipsis) + "".join(once)
+        output = "..." + "".join(once)
     output = output.replace("...", ellipsis)
     diagonals = [_diagonal_of(t, x) for t, x in zip(terms, operands, strict=True)]
     spec = ",".join(t for t, _ in diagonals) + "->" + output
@@ -200,7 +200,7 @@ def inverse(g, y, _x):
 
 
 def solve_right(g, _y, a, _b):
-    if _b.ndim == 1:                                  # one vector for every matrix; g may be (…, n), which solve reads as a matrix
+    if _b.ndim == 1:                                  # one vector for every matrix; solve would read g (…, n) as a matrix
         return np.linalg.solve(_t(a), np.expand_dims(g, -1))[..., 0]
     return np.linalg.solve(_t(a), g)
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..operators import TABLE
 from ..table import composed, defvjp
@@ -114,7 +115,7 @@ def _where_number(x, otherwise):
 def _only_axis(x, axis):
     if axis is None and x.ndim != 1:
         raise TypeError(f"give axis= for {x.ndim} dimensions")
-    return 0 if axis is None else axis
+    return axis
 
 
 @composed(np.trapezoid)
@@ -154,7 +155,7 @@ def prod(x, axis=None, dtype=None, keepdims=False):
     """The last entry of the running product."""
     if dtype is not None:
         x = np.astype(x, dtype)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis).tolist())
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     if not x.size:
         return np.sum(x, axis=axes, keepdims=keepdims) + 1.0                      # of nothing: 1, whatever x would be
     kept = [n for i, n in enumerate(x.shape) if i not in axes]

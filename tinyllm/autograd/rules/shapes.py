@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ...backend import is_array
 from ..operators import TABLE
@@ -45,7 +46,7 @@ def matrix_transpose(x, /):
 
 @composed(np.rollaxis)
 def rollaxis(a, axis, start=0):
-    axis, start = axis % a.ndim, start + a.ndim * (start < 0)
+    axis, start = normalize_axis_index(axis, a.ndim), start + a.ndim * (start < 0)
     return np.moveaxis(a, axis, start - (axis < start))
 
 
@@ -201,7 +202,7 @@ def array_split(ary, indices_or_sections, axis=0):
         ends = [(i + 1) * size + min(i + 1, rest) for i in range(indices_or_sections)]
     else:
         ends = [*indices_or_sections, n]
-    before = (slice(None),) * (axis % ary.ndim)
+    before = (slice(None),) * normalize_axis_index(axis, ary.ndim)
     return [ary[(*before, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
