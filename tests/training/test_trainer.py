@@ -120,10 +120,8 @@ def test_a_loss_that_is_not_finite_stops_with_step_rate_and_operation(tmp_path, 
         model.layers[0].feed_forward.up.weight.data[0, 0] = np.nan
 
     source, held_out = sources_of("causal")
-    before = None
     with pytest.raises(NonFiniteError, match=r"step 7, learning rate 0\.0\d+: the loss is nan\. .*linear.* NaN; shapes"):
         train(model, Causal(), Breaking(source, 6, poison), held_out, config_of(workers=n_workers), tmp_path, progress=False)
-    assert before is None
     assert (tmp_path / "last").exists()             # step 4's
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -138,7 +136,7 @@ def test_a_gradient_that_is_not_finite_stops_too():
     source, held_out = sources_of("causal")
     model = model_of("causal", dropout=0.0)
     before = model.state_dict()
-    with np.errstate(over="ignore"), pytest.raises(NonFiniteError, match=r"step 1, .* its gradient's length inf"):
+    with pytest.raises(NonFiniteError, match=r"step 1, .* its gradient's length inf"):
         train(model, Steep(), source, held_out, config_of(), progress=False)
     assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items()), "no step was made"
 

@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as interrupt:
         print(f"\ntinyllm {args.command}: {interrupt or 'interrupted'}", file=sys.stderr)
+        if isinstance(getattr(interrupt, "signal", None), int):
+            print(f"  tinyllm {args.command} --out {args.out} --resume", file=sys.stderr)
         return 128 + getattr(interrupt, "signal", 2)
     except BrokenPipeError:                         # whoever read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -150,7 +150,7 @@ def _steps(
     length, end = len(prompt), len(prompt) + max_new_tokens
     text = np.empty((n, end), np.int64)
     text[:, :length] = prompt
-    rng = _generator(seed)
+    chance = _generators(seed, n)
     start = max(0, length - context)
     cache, known = None, start                          # what lies before `known` is in the cache
     was_training = model.training
@@ -166,7 +166,8 @@ def _steps(
                 logits = np.repeat(logits, n, axis=0)   # (n, V)
                 if cache is not None:
                     cache.select(np.zeros(n, np.int64))
-            token = how.choose(logits, text[:, :length], rng.random(n))
+            u = np.array([rng.random() for rng in chance])
+            token = how.choose(logits, text[:, :length], u)
             text[:, length] = token
             length += 1
             yield token.tolist()
@@ -177,11 +178,15 @@ def _steps(
         model.train(was_training)
 
 
-def _generator(seed: int | None) -> np.random.Generator:
+def _generators(seed: int | None, n: int) -> list[np.random.Generator]:
+    """One for each sample, so that none depends on how many there are."""
     if seed is None:
-        return backend.generator()
-    with backend.randomness(seed) as rng:
-        return rng
+        seed = int(backend.generator().integers(1 << 63))
+    generators = []
+    for i in range(n):
+        with backend.randomness(seed, i) as rng:
+            generators.append(rng)
+    return generators
 
 
 def id_sequences(stop: Sequence[Stop]) -> list[tuple[int, ...]]:

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .config import TrainConfig
 from .interruption import Interrupted, Interruption
 from .loop import Loop, TrainSource, ValidSource
@@ -53,6 +55,8 @@ def train(
         at_the_end.callback(model.train, was_training)
         workers = at_the_end.enter_context(Workers(n_workers))
         interruption = at_the_end.enter_context(Interruption())
+        # Every step looks for numbers that are not finite and says where they came from: NumPy need not warn of them.
+        at_the_end.enter_context(np.errstate(over="ignore", divide="ignore", invalid="ignore"))
         model.train()
         if start is not None:
             bar.say(f"going on after step {loop.step} of {config.steps}")
