@@ -1,0 +1,78 @@
+"""A run killed with SIGKILL at random moments, in training and in saving, ends with the bytes of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.project.source import ROOT
+from tinyllm.training import read_records
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+
+STEPS = 300
+OPTIONS = (
+    f"--tokenizer char --layers 1 --heads 2 --width 16 --context 16 --batch 4 --steps {STEPS} --dropout 0.2 --eval-every 2 "
+    "--workers 2 --seed 3 --quiet --resume"
+).split()
+
+
+def start(text: Path, out: Path) -> subprocess.Popen:
+    """A run, or its continuation: the same command starts and resumes."""
+    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), *OPTIONS, "--out", str(out)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+
+
+def killed(process: subprocess.Popen, run: Path, delay: float) -> bool:
+    """SIGKILL so long after the loop began to write; False where the run was done before."""
+    metrics = run / "metrics.jsonl"
+    before = metrics.stat().st_mtime_ns if metrics.exists() else 0
+    while process.poll() is None and (not metrics.exists() or metrics.stat().st_mtime_ns == before):
+        time.sleep(0.001)
+    time.sleep(delay)
+    process.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return process.returncode != 0
+
+
+def compare(whole: Path, parts: Path) -> None:
+    for folder in ("last", "best"):
+        assert sorted(os.listdir(whole / folder)) == sorted(os.listdir(parts / folder))
+        for name in os.listdir(whole / folder):
+            assert (whole / folder / name).read_bytes() == (parts / folder / name).read_bytes(), f"{folder}/{name} differs"
+    numbers = [
+        [{key: value for key, value in record.items() if key != "tokens_per_second"} for record in read_records(run / "metrics.jsonl")]
+        for run in (whole, parts)
+    ]
+    assert numbers[0] == numbers[1]
+    assert sorted(os.listdir(whole)) == sorted(os.listdir(parts)), "something of a killed run was left behind"
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_again_and_again(tmp_path, kills):
+    text = tmp_path / "book.txt"
+    text.write_text("the value of the key is the number of the line in the file. " * 30)
+    finish(start(text, tmp_path / "whole"))
+    rng = np.random.default_rng(kills)
+    interrupted, in_saving = 0, 0
+    for _ in range(kills):
+        interrupted += killed(start(text, tmp_path / "parts"), tmp_path / "parts", delay=float(rng.uniform(0, 2 / kills)))
+        in_saving += any(name.endswith((".writing", ".old")) for name in os.listdir(tmp_path / "parts"))
+    assert interrupted >= kills - 1, "the run was over too soon: it needs more steps"
+    if kills > 10:
+        assert in_saving, "no kill came while a checkpoint was being written"
+    finish(start(text, tmp_path / "parts"))
+    compare(tmp_path / "whole", tmp_path / "parts")
