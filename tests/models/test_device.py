@@ -59,7 +59,7 @@ def test_training_gives_the_same_numbers(cupy, name, optimiser, padding):
     here = MODELS[name]()
     there = MODELS[name]()
     there.load_state_dict(here.state_dict())
-    expected, moves = three_steps(here, optimiser, padding, "cpu")
+    expected, _ = three_steps(here, optimiser, padding, "cpu")
     got, moved = three_steps(there, optimiser, padding, "cuda")
     assert close(np.array(got), np.array(expected), 1e-5)
     assert all(p.device.startswith("cuda") for p in there.parameters())
