@@ -11,8 +11,11 @@ from tinyllm.cli import main
 from tinyllm.data import Classification, Corpus, LabelledTexts
 from tinyllm.data.docstrings import Document
 
-WORDS = "the a return value list of number string key file name open close read write error when is not".split()
-SMALL = "--layers 1 --heads 2 --width 16 --context 16 --batch 4 --steps 6 --eval-every 3 --log-every 2 --quiet".split()
+WORDS = ("the", "a", "return", "value", "list", "of", "number", "string", "key", "file", "name", "open", "close", "is", "not")
+SMALL = [
+    "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4", "--steps", "6", "--eval-every", "3",
+    "--log-every", "2", "--quiet",
+]
 
 
 def sentences(n: int, seed: int = 0) -> list[str]:

@@ -56,6 +56,9 @@ def test_pretrain(tmp_path, capsys, content, options, message):
     assert not out.exists()
 
 
+FORTY = "text,label\n" + "".join(f"a{i},b\nc{i},d\n" for i in range(20))
+
+
 @pytest.mark.parametrize(
     "name, content, options, message",
     [
@@ -66,10 +69,10 @@ def test_pretrain(tmp_path, capsys, content, options, message):
         ("t.csv", "", [], "holds no text"),
         ("t.txt", "text", [], "name it .csv, .tsv, .jsonl"),
         ("t.jsonl", '{"text": "a", "label": ', [], "line 1: not JSON"),
-        ("t.csv", "text,label\n" + "".join(f"a{i},b\nc{i},d\n" for i in range(20)), ["--max-length", "17"], "more than the model's context 16"),
-        ("t.csv", "text,label\n" + "".join(f"a{i},b\nc{i},d\n" for i in range(20)), ["--labels-per-class", "99"], "fewer than 99"),
-        ("t.csv", "text,label\n" + "".join(f"a{i},b\nc{i},d\n" for i in range(20)), ["--test-share", "1"], "together below 1"),
-        ("t.csv", "text,label\n" + "".join(f"a{i},b\nc{i},d\n" for i in range(20)), ["--hide-share", "1"], "hide_p 1"),
+        ("t.csv", FORTY, ["--max-length", "17"], "more than the model's context 16"),
+        ("t.csv", FORTY, ["--labels-per-class", "99"], "fewer than 99"),
+        ("t.csv", FORTY, ["--test-share", "1"], "together below 1"),
+        ("t.csv", FORTY, ["--hide-share", "1"], "hide_p 1"),
     ],
 )
 def test_finetune(tmp_path, capsys, name, content, options, message):
@@ -88,7 +91,7 @@ def test_runs_that_are_none(tmp_path, capsys, causal_run):
         assert "is no run: it has no config.json" in refused(capsys, command, tmp_path / "empty")
     broken = tmp_path / "broken"
     broken.mkdir()
-    for text, message in (("{", "is not JSON"), ("[]", "not the config of a run"), ('{"options": 3}', "not the config of a run")):
+    for text, message in (("{", "is not JSON"), ("[]", "not the config of a run"), ('{"options": 3}', "not the config")):
         (broken / "config.json").write_text(text)
         assert message in refused(capsys, "info", broken)
     shutil.copytree(causal_run, tmp_path / "untrained")
@@ -176,7 +179,9 @@ def test_debug_shows_the_traceback(capsys, tmp_path):
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["learn"], ["pretrain", "--steps", "many"], ["pretrain", "--text", "a", "--table", "b"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["learn"], ["pretrain", "--steps", "many"], ["pretrain", "--text", "a", "--table", "b"]]
+)
 def test_what_argparse_refuses(capsys, arguments):
     with pytest.raises(SystemExit) as end:
         main(arguments)

@@ -29,16 +29,18 @@ def model_of(positions: str = "learned", seed: int = 0, n_kv_heads: int | None =
     return model
 
 
+POSITIONS = st.sampled_from(["learned", "sinusoidal", "rotary"])
 prompts = st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=12)
 
 
 @settings(max_examples=25)
-@given(prompts, st.sampled_from(["learned", "sinusoidal", "rotary"]), st.sampled_from([None, 1]), st.integers(0, 5), st.booleans())
+@given(prompts, POSITIONS, st.sampled_from([None, 1]), st.integers(0, 5), st.booleans())
 def test_the_cache_equals_full_recomputation(prompt, positions, n_kv_heads, seed, greedy):
     """Beyond the context too, where the window moves on."""
     model = model_of(positions, seed, n_kv_heads)
     cached, recomputed = (
-        generate(model, prompt, 20, greedy=greedy, temperature=0.7, n_samples=2, seed=seed, use_cache=use) for use in (True, False)
+        generate(model, prompt, 20, greedy=greedy, temperature=0.7, n_samples=2, seed=seed, use_cache=use)
+        for use in (True, False)
     )
     assert cached == recomputed
     assert all(len(ids) == 20 for ids in cached)

@@ -76,7 +76,7 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path):
 def test_a_signal_ends_the_run_after_its_step_with_a_checkpoint(tmp_path, number):
     whole, _ = run(tmp_path / "whole", "causal", config_of())
     before = signal.getsignal(number)
-    with pytest.raises(Interrupted, match=r"after step 6 of 12; the run is saved in .*parts") as stopped:
+    with pytest.raises(Interrupted, match=r"after step 6 of 12; the run is saved in .*parts, resume it") as stopped:
         run(tmp_path / "parts", "causal", config_of(), (5, lambda: os.kill(os.getpid(), number)))
     assert stopped.value.signal == number
     assert isinstance(stopped.value, KeyboardInterrupt)
@@ -125,7 +125,7 @@ def test_a_checkpoint_of_other_data_or_another_model_is_refused(tmp_path):
     run(tmp_path, "causal", config_of())
     with pytest.raises(ValueError, match="is of another run: data is"):
         run(tmp_path, "causal", config_of(), batch=4)
-    with pytest.raises(ValueError, match="is of another run: data is .*model.* is gpt there, bert here"):
+    with pytest.raises(ValueError, match=r"is of another run: data is .*model.* is gpt there, bert here"):
         run(tmp_path, "masked", config_of())
 
 

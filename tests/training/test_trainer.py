@@ -12,9 +12,7 @@ import pytest
 
 from tests.training.support import TOKENS, Breaking, config_of, model_of, objective_of, sources_of
 from tinyllm.data import CausalWindows
-from tinyllm.training import (
-    Causal, NonFiniteError, TrainConfig, evaluate, keep_freed_memory, read_records, train,
-)
+from tinyllm.training import Causal, NonFiniteError, TrainConfig, evaluate, keep_freed_memory, read_records, train
 from tinyllm.training.optimization import make_optimizer, make_schedule
 
 

@@ -44,8 +44,8 @@ def read_corpus(args: argparse.Namespace) -> Texts:
     own = corpus()
     if own.missing:
         print(f"not in this Python's documentation: {', '.join(own.missing)}", file=sys.stderr)
-    sides = ([document.text for document in side] for side in (own.train, own.validation))
-    return _described(*sides, True, f"documentation of Python {own.python}", missing=list(own.missing))
+    train, valid = ([document.text for document in side] for side in (own.train, own.validation))
+    return _described(train, valid, True, f"documentation of Python {own.python}", missing=list(own.missing))
 
 
 def _described(train: Sequence[str], valid: Sequence[str], documents: bool, source: str, **more: Any) -> Texts:
@@ -68,8 +68,8 @@ def objective_and_sources(args: argparse.Namespace, tokenizer: Tokenizer, texts:
     ]
     if args.objective == "causal":
         per_token = sum(map(len, texts.valid)) / len(sides[1])
-        sources = [CausalWindows(tokens, args.context, args.batch, args.seed) for tokens in sides]
-        return Causal(per_token), *sources
+        windows = [CausalWindows(tokens, args.context, args.batch, args.seed) for tokens in sides]
+        return Causal(per_token), windows[0], windows[1]
     if tokenizer.mask_id is None:
         raise ValueError("masked pretraining needs a tokenizer with <mask>: train one with --tokenizer bpe or char")
     masks = [
@@ -79,4 +79,4 @@ def objective_and_sources(args: argparse.Namespace, tokenizer: Tokenizer, texts:
         )
         for tokens in sides
     ]
-    return Masked(), *masks
+    return Masked(), masks[0], masks[1]

@@ -26,7 +26,7 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
     command.add_argument("folder", metavar="RUN", help="the folder of a run of pretrain or finetune")
     command.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights")
     command.add_argument("--text", metavar="FILE", help="a language model: another text, all of it")
-    command.add_argument("--data", metavar="FILE", help="a classifier: another table with the run's columns and classes, all of it")
+    command.add_argument("--data", metavar="FILE", help="a classifier: another table with the run's columns, all of it")
     command.add_argument("--workers", type=int, metavar="N", help="threads (default: one a core)")
     command.add_argument("--json", action="store_true", help="one JSON object, for programs")
     return command
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps(metrics))
         return
     for name, value in metrics.items():
-        print(f"{name.replace('_', ' '):24} {value:.4f}" if isinstance(value, float) else f"{name.replace('_', ' '):24} {value}")
+        number = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):24} {number}")
 
 
 def _language_model(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:

@@ -32,20 +32,22 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
         "--from", dest="from_run", metavar="RUN",
         help="a pretrain run: its best model and its tokenizer (default: from scratch, sized by the options under model)",
     )
-    command.add_argument("--pooling", choices=("mean", "max", "cls", "last"), default="mean", help="one vector from all tokens'")
+    command.add_argument(
+        "--pooling", choices=("mean", "max", "cls", "last"), default="mean", help="how one vector is made from all tokens'"
+    )
     data = command.add_argument_group("labels", "docstrings and the package they come from, unless --data is given")
     data.add_argument("--data", metavar="FILE", help="a .csv, .tsv or .jsonl file with named columns")
     data.add_argument("--text-column", default="text", metavar="NAME", help="the texts of --data")
     data.add_argument("--label-column", default="label", metavar="NAME", help="the labels of --data")
-    data.add_argument("--valid-share", type=float, default=0.15, metavar="P", help="share of --data held out to choose the best by")
-    data.add_argument("--test-share", type=float, default=0.15, metavar="P", help="share of --data held out to report on")
+    data.add_argument("--valid-share", type=float, default=0.15, metavar="P", help="share of --data to choose the best by")
+    data.add_argument("--test-share", type=float, default=0.15, metavar="P", help="share of --data to report on")
     data.add_argument("--labels-per-class", type=int, metavar="N", help="learn from so many of each class (default: all)")
     data.add_argument("--max-length", type=int, default=64, metavar="N", help="tokens of a text that are read")
     data.add_argument(
-        "--hide-share", type=float, default=0.1, metavar="P", help="share of a text's tokens hidden in training, drawn anew each time"
+        "--hide-share", type=float, default=0.1, metavar="P", help="share of tokens hidden in training, drawn anew each time"
     )
     options.add_tokenizer(command)
-    command.add_argument("--trunk", choices=("gpt", "bert"), default="bert", help="from scratch: reads left to right, or both ways")
+    command.add_argument("--trunk", choices=("gpt", "bert"), default="bert", help="from scratch: reads one way, or both ways")
     options.add_model(command, layers=2, context=128)
     options.add_training(command, **RECIPE)
     options.add_output(command, "runs/finetune")
@@ -54,7 +56,6 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     from ..backend import manual_seed
-    from ..data import LabelledBatches
     from ..models import GPT, Bert, SequenceClassifier
     from ..training import Classification, train
     from .labels import read_labels, report_test, sources
@@ -72,16 +73,17 @@ def run(args: argparse.Namespace) -> None:
     else:
         tokenizer = runs.make_tokenizer(args, labels.train.texts)
         trunk_config = options.model_config(args, args.trunk, tokenizer.vocab_size)
-        trunk = {"gpt": GPT, "bert": Bert}[args.trunk](trunk_config)  # type: ignore[arg-type]
+        trunk = {"gpt": GPT, "bert": Bert}[args.trunk](trunk_config)
     if args.max_length > trunk.config.context:
-        raise ValueError(f"--max-length {args.max_length} is more than the model's context {trunk.config.context}: take at most that")
+        raise ValueError(f"--max-length {args.max_length} is more than the model's context {trunk.config.context}: take less")
     train_source, valid_source, test_source = sources(args, tokenizer, labels)
     model = SequenceClassifier(trunk, len(labels.names), args.pooling, args.dropout, labels.names)
     home = runs.begin_run(args, tokenizer, data=labels.description, labels=list(labels.names))
     if not args.quiet:
         start = f"from {args.from_run}" if args.from_run else "from scratch"
         print(f"{type(trunk).__name__} of {model.n_parameters():,} parameters, {start}; {labels}")
-    assert isinstance(train_source, LabelledBatches)
-    history = train(model, Classification(), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)
+    history = train(
+        model, Classification(), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet
+    )
     report_test(args, home, test_source, labels)
     report(args, home, history)

@@ -43,11 +43,12 @@ def read_labels(args: argparse.Namespace) -> Labels:
         own = classification(args.seed)
         if own.missing:
             print(f"not in this Python's documentation: {', '.join(own.missing)}", file=sys.stderr)
-        sides, names, source = (own.train, own.validation, own.test), own.names, "docstrings by package"
+        train, valid, test = own.train, own.validation, own.test
+        names, source = own.names, "docstrings by package"
     else:
         table = read_table(args.data, args.text_column, args.label_column)
-        sides, names, source = _split(table, args.valid_share, args.test_share, args.seed), table.names, args.data
-    train, valid, test = sides
+        train, valid, test = _split(table, args.valid_share, args.test_share, args.seed)
+        names, source = table.names, args.data
     if args.labels_per_class is not None:
         train = train.few(args.labels_per_class, args.seed)
     digest = hashlib.sha256(json.dumps([[side.texts, side.labels.tolist()] for side in (train, valid, test)]).encode())
@@ -57,7 +58,7 @@ def read_labels(args: argparse.Namespace) -> Labels:
 
 def _split(table: LabelledTexts, valid_share: float, test_share: float, seed: int) -> tuple[LabelledTexts, ...]:
     """Equal texts on one side; each class in the same shares, at least one row of it to learn from."""
-    if not (0 < valid_share and 0 < test_share and valid_share + test_share < 1):
+    if min(valid_share, test_share) <= 0 or valid_share + test_share >= 1:
         raise ValueError(f"--valid-share {valid_share} and --test-share {test_share}: above 0, together below 1")
     groups: dict[tuple[int, str], list[int]] = {}
     for i, (label, text) in enumerate(zip(table.labels.tolist(), table.texts, strict=True)):
@@ -66,7 +67,7 @@ def _split(table: LabelledTexts, valid_share: float, test_share: float, seed: in
     for label in range(len(table.names)):
         units = [rows for (its, _), rows in groups.items() if its == label]
         order = np.random.default_rng([seed, label]).permutation(len(units))
-        n_valid, n_test = (int(round(share * len(units))) for share in (valid_share, test_share))
+        n_valid, n_test = (round(share * len(units)) for share in (valid_share, test_share))
         for place, unit in enumerate(order):
             side = 1 if place < n_valid else 2 if place < n_valid + n_test else 0
             sides[side].extend(units[unit])

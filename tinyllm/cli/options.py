@@ -68,7 +68,7 @@ def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
     add("accumulation", int, "batches for each update", "N")
     add("patience", int, "stop after so many evaluations without a new best, 0: never", "N")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights, the data's order, dropout")
-    group.add_argument("--workers", type=int, default=None, metavar="N", help="threads a batch is shared by (default: one a core)")
+    group.add_argument("--workers", type=int, metavar="N", help="threads a batch is shared by (default: one a core)")
     add("eval_every", int, "steps between evaluations, each with a checkpoint", "N")
     add("log_every", int, "steps between lines of metrics.jsonl", "N")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -96,8 +96,8 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     min_lr = 0.0 if args.min_lr is None and args.schedule == "linear" else args.min_lr
     return TrainConfig(
         steps=args.steps, optimizer=args.optimizer, lr=args.lr, muon_lr=args.muon_lr, min_lr=min_lr, schedule=args.schedule,
-        warmup=args.warmup, betas=(args.beta1, args.beta2), momentum=args.momentum, weight_decay=args.weight_decay, clip=args.clip,
-        accumulation=args.accumulation, seed=args.seed, workers=args.workers, eval_every=args.eval_every,
+        warmup=args.warmup, betas=(args.beta1, args.beta2), momentum=args.momentum, weight_decay=args.weight_decay,
+        clip=args.clip, accumulation=args.accumulation, seed=args.seed, workers=args.workers, eval_every=args.eval_every,
         log_every=args.log_every, patience=args.patience,
     )
 

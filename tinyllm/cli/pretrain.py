@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     objective, train_source, valid_source = objective_and_sources(args, tokenizer, corpus)
     home = runs.begin_run(args, tokenizer, data=corpus.description)
     manual_seed(args.seed)
-    model = {"gpt": GPT, "bert": Bert}[kind](model_config)  # type: ignore[arg-type]
+    model = {"gpt": GPT, "bert": Bert}[kind](model_config)
     if not args.quiet:
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {tokenizer.vocab_size:,} tokens; {corpus}")
     history = train(model, objective, train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)

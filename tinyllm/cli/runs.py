@@ -87,13 +87,14 @@ def resumed(args: argparse.Namespace) -> argparse.Namespace:
         return args                                     # it was stopped before it began
     run = open_run(args.out)
     if run.config["command"] != args.command:
-        raise ValueError(f"{args.out} is a run of {run.config['command']}: go on with `tinyllm {run.config['command']} --resume`")
+        kind = run.config["command"]
+        raise ValueError(f"{args.out} is a run of {kind}: go on with `tinyllm {kind} --resume`")
     before = run.config["options"]
     for name, value in options_of(args).items():
         if value not in (before.get(name), args.parser.get_default(name)) and name not in ("out", "workers"):
             raise ValueError(
-                f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start another run "
-                "with another --out"
+                f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start "
+                "another run with another --out"
             )
     workers = {} if args.workers is None else {"workers": args.workers}
     return argparse.Namespace(**{**vars(args), **before, **workers, "out": args.out})
@@ -120,7 +121,8 @@ def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) ->
         tokenizer.save(path / TOKENIZER)
         write_file(path / CONFIG, json.dumps(config, indent=1).encode() + b"\n")
     except OSError as error:
-        raise OSError(error.errno, f"the run's folder {path} cannot be written to ({error.strerror}): choose another") from error
+        message = f"the run's folder {path} cannot be written to ({error.strerror}): choose another"
+        raise OSError(error.errno, message) from error
     return Run(path, config)
 
 

@@ -53,9 +53,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         files.write_folder(folder, contents)
     except OSError as error:
-        left = f"the checkpoint before it in {folder} is intact" if folder.exists() else f"there is no checkpoint in {folder} yet"
-        step = checkpoint.state.get("step")
-        raise OSError(error.errno, f"step {step}: could not write the checkpoint {folder} ({error.strerror}); {left}") from error
+        left = "the one before it is intact" if folder.exists() else "there was none before it"
+        what = f"step {checkpoint.state.get('step')}: could not write the checkpoint {folder} ({error.strerror})"
+        raise OSError(error.errno, f"{what}; {left}") from error
 
 
 def load_checkpoint(folder: Path | str) -> Checkpoint:

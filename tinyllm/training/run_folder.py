@@ -53,8 +53,8 @@ class RunFolder:
         made_by = checkpoint.state["workers"]
         if workers is not None and workers != made_by:
             raise ValueError(
-                f"the checkpoint {self.last} was made by {made_by} workers, this run has {workers}, which would change the last "
-                f"digits: use workers={made_by}, or None for the checkpoint's"
+                f"the checkpoint {self.last} was made by {made_by} workers, this run has {workers}, which would change the "
+                f"last digits: use workers={made_by}, or None for the checkpoint's"
             )
         if checkpoint.optimizer is None:
             raise ValueError(f"the checkpoint {self.last} has no optimiser state: it is one to use, not one to go on from")

@@ -90,8 +90,9 @@ def _run(
         if home is not None and (due or interruption.requested):
             home.save_last(loop.checkpoint(workers.n))
         if interruption.requested and not loop.done:
-            where = f"the run is saved in {home.path}: start it again to go on" if home else "nothing is saved: it has no folder"
-            raise Interrupted(f"stopped after step {loop.step} of {config.steps}; {where}", interruption.requested)
+            saved = f"saved in {home.path}, resume it to go on" if home else "not saved, for it has no folder"
+            message = f"stopped after step {loop.step} of {config.steps}; the run is {saved}"
+            raise Interrupted(message, interruption.requested)
 
 
 def _line(record: Record) -> str:
