@@ -52,7 +52,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """`tinyllm.nn` without an import of its own; loaded when first named, so that `import tinyllm` stays as quick as NumPy's."""
+    """`tinyllm.nn` without an import of its own; loaded when first named: `import tinyllm` stays as quick as NumPy's."""
     if name in _PACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'tinyllm' has no attribute {name!r}")

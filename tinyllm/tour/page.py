@@ -22,7 +22,8 @@ pre { background: #f6f6f4; border-left: 3px solid #0072B2; padding: .7rem .9rem;
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: .94em; }
 caption { text-align: left; font-style: italic; padding-bottom: .3rem; }
-th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid #ddd; } td.number, th.number { text-align: right; }
+th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid #ddd; }
+td.number, th.number { text-align: right; }
 figure { margin: 1.4rem 0; } img { max-width: 100%; } figcaption { font-size: .9em; color: #444; }
 .formula { text-align: center; font-style: italic; margin: 1rem 0; }
 .tokens span { padding: .05em .12em; border-radius: 3px; }

@@ -13,9 +13,9 @@ def report(r: dict[str, Any]) -> Page:
     page = Page("A language model from scratch, on your machine")
     _opening(page, r)
     _tokens(page, r["tokenizer"])
-    _language_model(page, r["language"])
+    _language_model(page, r["language"], r["seconds"]["pretrain a causal model"])
     _attention(page, r["attention"])
-    _masked_model(page, r["masked"])
+    _masked_model(page, r["masked"], r["seconds"]["pretrain a masked model"])
     _classification(page, r["classification"])
     _closing(page, r)
     return page
@@ -43,22 +43,23 @@ def _tokens(page: Page, t: dict[str, Any]) -> None:
         "A model works on numbers, so text is first cut into tokens, pieces from a fixed vocabulary. Byte-pair encoding starts "
         "from the 256 bytes and, again and again, joins the pair of neighbours that occurs most often. After "
         f"{t['merges']:,} joins frequent words are one token and rare ones a few, and any text at all can be written. "
-        f"Learned in {t['seconds']:.1f} s; a token now stands for {t['characters_per_token']:.2f} characters of held-out text on average.",
+        f"Learned in {t['seconds']:.1f} s; a token of held-out text now stands for {t['characters_per_token']:.2f} characters.",
     )
     page.tokens(t["sample"])
     page.note("Each colour is one token; · is a space. Code: `tinyllm/tokenizers/`.")
 
 
-def _language_model(page: Page, m: dict[str, Any]) -> None:
+def _language_model(page: Page, m: dict[str, Any], seconds: float) -> None:
     page.heading("2. Guess the next token")
     page.text("A causal language model gives every possible next token a probability, from the tokens before it, and learns by "
               "making the text it sees more probable:")
     page.formula("L = − Σᵢ log P(xᵢ | x₁ … xᵢ₋₁)")
     page.text(
         f"This one is a Transformer with {m['parameters']:,} parameters. It read {m['tokens']:,} tokens in "
-        f"{m['seconds']:.0f} s ({m['tokens_per_second']:,.0f} a second). The measure is bits per character on text it has never "
-        "seen: how long the text would be if compressed with the model's guesses. Below it stand models that only count: how often each token occurs "
-        "(unigram), and which token follows the one, two or four before it (n-grams, with Kneser–Ney smoothing).",
+        f"{seconds:.0f} s ({m['tokens_per_second']:,.0f} a second). The measure is bits per character on text it has never "
+        "seen: how long the text would be if compressed with the model's guesses. Below it stand models that only count: how "
+        "often each token occurs (unigram), and which token follows the one, two or four before it (n-grams, with Kneser–Ney "
+        "smoothing).",
     )
     page.picture(
         viz.loss_curve({"Transformer, held-out text": m["curve"]}, "training step", "bits per character", "learning to guess",
@@ -72,8 +73,8 @@ def _language_model(page: Page, m: dict[str, Any]) -> None:
     if ahead:
         page.text(
             f"After so little training, counting is still ahead: {' and '.join(ahead)} guess better. That is no accident. "
-            "Which few tokens follow each other is quickly counted, and takes a network millions of tokens to learn; what the "
-            "network gains in return, seeing further back and sharing what it learned between similar contexts, shows with more "
+            "Which few tokens follow each other is quickly counted, and takes a network millions of tokens to learn; what it "
+            "gains in return, seeing further back and sharing what it learned between similar contexts, shows with more "
             "training: `tinyllm pretrain --objective causal --steps 10000` is the next thing to try.",
         )
     else:
@@ -93,17 +94,17 @@ def _attention(page: Page, a: dict[str, Any]) -> None:
     page.formula("Attention(Q, K, V) = softmax(Q Kᵀ / √d) V")
     page.picture(
         viz.attention_heads(a["weights"], a["tokens"], f"layer {a['layer']}"),
-        f"Attention weights of layer {a['layer']} on one sentence. The upper right is empty: no token looks at what comes later.",
+        f"Attention weights of layer {a['layer']} on one sentence. The upper right is empty: none looks at what comes later.",
     )
     page.note("Code: `tinyllm/functional/attention.py`, `tinyllm/nn/attention.py`.")
 
 
-def _masked_model(page: Page, m: dict[str, Any]) -> None:
+def _masked_model(page: Page, m: dict[str, Any], seconds: float) -> None:
     page.heading("4. Fill in what is hidden")
     page.text(
         "A masked language model sees text on both sides of a gap and says what stood there. It can't write text, but it "
         f"learns what text means well enough to be taught other tasks. This one has {m['parameters']:,} parameters, hides "
-        f"{100 * m['hidden_share']:.0f}% of the tokens at random and trained for {m['seconds']:.0f} s.",
+        f"{100 * m['hidden_share']:.0f}% of the tokens at random and trained for {seconds:.0f} s.",
     )
     page.table(
         ["on held-out text", "right, of the hidden tokens", "nats a hidden token"],
