@@ -17,16 +17,15 @@ from tinyllm.training import read_records
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
-STEPS = 300
 OPTIONS = (
-    f"--tokenizer char --layers 1 --heads 2 --width 16 --context 16 --batch 4 --steps {STEPS} --dropout 0.2 --eval-every 2 "
-    "--workers 2 --seed 3 --quiet --resume"
+    "--tokenizer char --layers 1 --heads 2 --width 16 --context 16 --batch 4 --dropout 0.2 --eval-every 2 --workers 2 --seed 3 "
+    "--quiet --resume"
 ).split()
 
 
-def start(text: Path, out: Path) -> subprocess.Popen:
+def start(text: Path, out: Path, steps: int) -> subprocess.Popen:
     """A run, or its continuation: the same command starts and resumes."""
-    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), *OPTIONS, "--out", str(out)]
+    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), *OPTIONS, "--steps", str(steps), "--out", str(out)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -59,18 +58,19 @@ def compare(whole: Path, parts: Path) -> None:
     assert sorted(os.listdir(whole)) == sorted(os.listdir(parts)), "something of a killed run was left behind"
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_again_and_again(tmp_path, kills):
+@pytest.mark.parametrize("kills, steps", [(2, 100), pytest.param(20, 400, marks=pytest.mark.slow)])
+def test_killed_again_and_again(tmp_path, kills, steps):
     text = tmp_path / "book.txt"
     text.write_text("the value of the key is the number of the line in the file. " * 30)
-    finish(start(text, tmp_path / "whole"))
+    finish(start(text, tmp_path / "whole", steps))
     rng = np.random.default_rng(kills)
     interrupted, in_saving = 0, 0
     for _ in range(kills):
-        interrupted += killed(start(text, tmp_path / "parts"), tmp_path / "parts", delay=float(rng.uniform(0, 2 / kills)))
+        delay = float(rng.uniform(0, steps / 200 / kills))
+        interrupted += killed(start(text, tmp_path / "parts", steps), tmp_path / "parts", delay)
         in_saving += any(name.endswith((".writing", ".old")) for name in os.listdir(tmp_path / "parts"))
     assert interrupted >= kills - 1, "the run was over too soon: it needs more steps"
     if kills > 10:
         assert in_saving, "no kill came while a checkpoint was being written"
-    finish(start(text, tmp_path / "parts"))
+    finish(start(text, tmp_path / "parts", steps))
     compare(tmp_path / "whole", tmp_path / "parts")

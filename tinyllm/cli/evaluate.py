@@ -62,7 +62,7 @@ def _language_model(args: argparse.Namespace, home: runs.Run, model: Any, tokeni
         corpus = Texts([text], [text], False, {})
     else:
         corpus = read_corpus(before)
-        _same_data(home, corpus.description)
+        runs.check_data(home, corpus.description)
     objective, _, held_out = objective_and_sources(before, tokenizer, corpus)
     return evaluate(model, objective, held_out.evaluation(), args.workers)
 
@@ -78,7 +78,7 @@ def _classifier(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer:
         labels = Labels(table, table, table, table.names, {})
     else:
         labels = read_labels(before)
-        _same_data(home, labels.description)
+        runs.check_data(home, labels.description)
     _, _, test = sources(before, tokenizer, labels)
     sums = measure(model, Classification(), test.evaluation(), args.workers)
     per_class = {}
@@ -86,11 +86,3 @@ def _classifier(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer:
         right, there, guessed = sums["confusion"][i, i], sums["confusion"][i].sum(), sums["confusion"][:, i].sum()
         per_class[f"F1 of {name}"] = float(2 * right / max(there + guessed, 1))
     return {**Classification().metrics(sums), "texts": int(sums["targets"]), **per_class}
-
-
-def _same_data(home: runs.Run, now: dict[str, Any]) -> None:
-    if now["sha256"] != home.config["data"]["sha256"]:
-        raise ValueError(
-            f"{now['source']} is not what {home.path} was trained on any more, so what was held out is unknown: "
-            "give other data by --text or --data"
-        )

@@ -107,14 +107,16 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
 def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) -> Run:
     """Write config.json and tokenizer.json into the run's folder, or leave them where the run goes on.
 
-    Raises OSError for a folder that cannot be written to.
+    Raises OSError for a folder that cannot be written to, ValueError where a run goes on with data that changed.
     """
     from .. import __version__
     from ..training.files import write_file
 
     path = Path(args.out)
     if args.resume and (path / CONFIG).exists() and (path / TOKENIZER).exists():
-        return open_run(path)
+        run = open_run(path)
+        check_data(run, entries["data"])
+        return run
     config = {"command": args.command, "tinyllm": __version__, "options": options_of(args), **entries}
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -124,6 +126,14 @@ def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) ->
         message = f"the run's folder {path} cannot be written to ({error.strerror}): choose another"
         raise OSError(error.errno, message) from error
     return Run(path, config)
+
+
+def check_data(run: Run, now: dict[str, Any]) -> None:
+    """Raise ValueError unless a description of data is that of the data the run began with."""
+    if now["sha256"] != run.config["data"]["sha256"]:
+        raise ValueError(
+            f"{now['source']} is not what {run.path} was trained on any more: restore it, or start a run with another --out"
+        )
 
 
 def make_tokenizer(args: argparse.Namespace, texts: Any) -> Tokenizer:

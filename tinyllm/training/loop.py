@@ -131,13 +131,14 @@ class Loop:
     # ------------------------------------------------------------ saving
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same when a run goes on. The data is known by its first batch."""
+        """What must be the same when a run goes on. The data is known by nine of the run's batches."""
+        last = self.config.steps * self.config.accumulation - 1
         return {
             "objective": type(self.objective).__name__,
             "train": self.config.what_decides_the_numbers(),
             "model": model_config(self.model),
             "parameters": {name: list(parameter.shape) for name, parameter in self.model.named_parameters()},
-            "data": fingerprint(self.train_source.batch(0)),
+            "data": fingerprint(self.train_source.batch(i * last // 8) for i in range(9)),
         }
 
     def checkpoint(self, workers: int, with_optimizer: bool = True) -> Checkpoint:

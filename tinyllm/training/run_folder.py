@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,12 @@ class RunFolder:
             return None
 
 
-def fingerprint(batch: Batch) -> str:
-    """SHA-256 of a batch's names, types, shapes and numbers."""
+def fingerprint(batches: Iterable[Batch]) -> str:
+    """SHA-256 of the batches' names, types, shapes and numbers."""
     digest = hashlib.sha256()
-    for name, array in sorted(batch.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    for batch in batches:
+        for name, array in sorted(batch.items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
 
 
