@@ -17,16 +17,16 @@ from tinyllm.training import read_records
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
-OPTIONS = (
-    "--tokenizer char --layers 1 --heads 2 --width 16 --context 16 --batch 4 --dropout 0.2 --eval-every 2 --workers 2 --seed 3 "
-    "--quiet --resume"
-).split()
+OPTIONS = [
+    "--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4", "--dropout", "0.2",
+    "--eval-every", "2", "--workers", "2", "--seed", "3", "--quiet", "--resume",
+]
 
 
 def start(text: Path, out: Path, steps: int) -> subprocess.Popen:
     """A run, or its continuation: the same command starts and resumes."""
-    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), *OPTIONS, "--steps", str(steps), "--out", str(out)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), "--steps", str(steps), "--out", str(out)]
+    return subprocess.Popen(command + OPTIONS, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process: subprocess.Popen) -> None:
