@@ -18,8 +18,8 @@ from tinyllm.training import read_records
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
 OPTIONS = [
-    "--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4", "--dropout", "0.2",
-    "--eval-every", "2", "--workers", "2", "--seed", "3", "--quiet", "--resume",
+    "--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4",
+    "--dropout", "0.2", "--eval-every", "2", "--workers", "2", "--seed", "3", "--quiet", "--resume",
 ]
 
 
