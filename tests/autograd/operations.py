@@ -500,10 +500,16 @@ def ediff1d(d: Draw) -> Call:
     return np.ediff1d, [d.array(d.shape(1, zero=False))]
 
 
-@row(np.tril, np.triu)
-def triangles(d: Draw) -> Call:
-    fn, k = d.choice([np.tril, np.triu]), d.integer(-3, 2)
-    return lambda x: fn(x) if k == -3 else fn(x, k), [d.array(d.shape(2))]
+def _triangle(fn: Callable) -> Callable[[Draw], Call]:
+    def draw(d: Draw) -> Call:
+        k = d.integer(-2, 2)
+        return fn if d.boolean() else lambda x: fn(x, k), [d.array(d.shape(2))]
+
+    return draw
+
+
+ROWS.append(Row("tril", _triangle(np.tril), (np.tril,)))
+ROWS.append(Row("triu", _triangle(np.triu), (np.triu,)))
 
 
 def _diagonal_arguments(d: Draw) -> tuple[np.ndarray, tuple[int, int, int]]:
@@ -664,25 +670,35 @@ def cross(d: Draw) -> Call:
     return lambda a, b: fn(a, b, axis=axis), [d.array(whole), d.array(whole)]
 
 
-EINSUMS = [
-    "ij,jk->ik", "ij,jk", "bhqd,bhkd->bhqk", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->", "ii->i", "ii", "ij,ij->ij",
-    "ij,j,i->i", "i->i", "ij,kl->", "iij->j", "ii,ij->j", "...ij,...jk->...ik", "i...->...", "ij...,jk...->ik...", "...->...",
-    "ij,jk,kl->il", "...ij,...j", "i...", " i j , j -> i", "ijj,j->i", "i,", "ij,kj->", "ab,ba",
-]
+EINSUMS = {
+    "einsum": [
+        "ij,jk->ik", "ij,jk", "bhqd,bhkd->bhqk", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->", "ij,ij->ij", "ij,j,i->i",
+        "i->i",
+        "ij,kl->", "ij,jk,kl->il", " i j , j -> i", "i,", "ij,kj->", "ab,ba",
+    ],
+    "einsum with dots": ["...ij,...jk->...ik", "i...->...", "ij...,jk...->ik...", "...->...", "...ij,...j", "i...",
+    "...i,i->..."],
+    "einsum of diagonals": ["ii->i", "ii", "iij->j", "ii,ij->j", "ijj,j->i", "ijj->ij", "jii,i->j"],
+}
 
 
-@row(np.einsum, products.contracted, rounding=True)
-def einsum(d: Draw) -> Call:
-    spec = d.choice(EINSUMS)
-    terms = spec.replace(" ", "").partition("->")[0].split(",")
-    side = {c: d.choice([2, 3, 1, 2, 0]) for c in "".join(terms) if c.isalpha()}
-    dots = d.shape(0, 2)
-    operands = []
-    for term in terms:
-        letters = term.replace("...", ".")
-        whole = [n for c in letters for n in (dots if c == "." else (side[c],))]
-        operands.append(d.array(tuple(whole)))
-    return lambda *xs: np.einsum(spec, *xs), operands
+def _einsum(specs: list[str]) -> Callable[[Draw], Call]:
+    def draw(d: Draw) -> Call:
+        spec = d.choice(specs)
+        terms = spec.replace(" ", "").partition("->")[0].split(",")
+        side = {c: d.choice([2, 3, 1, 2, 0]) for c in "".join(terms) if c.isalpha()}
+        dots = d.shape(0, 2)
+        operands = []
+        for term in terms:
+            letters = term.replace("...", ".")
+            operands.append(d.array(tuple(n for c in letters for n in (dots if c == "." else (side[c],)))))
+        return lambda *xs: np.einsum(spec, *xs), operands
+
+    return draw
+
+
+for _name, _specs in EINSUMS.items():
+    ROWS.append(Row(_name, _einsum(_specs), (np.einsum, products.contracted), rounding=True))
 
 
 @row(np.einsum, rounding=True)
@@ -843,7 +859,7 @@ def moveaxis(d: Draw) -> Call:
 @row(np.rollaxis)
 def rollaxis(d: Draw) -> Call:
     x = d.array(d.shape(1))
-    axis, start = d.axis(x.ndim), d.integer(-x.ndim, x.ndim)
+    axis, start = d.axis(x.ndim), d.integer(0, x.ndim) - x.ndim * d.boolean()
     return lambda x: np.rollaxis(x, axis, start), [x]
 
 

@@ -107,6 +107,15 @@ def test_a_tensor_on_a_gpu_does_not_come_home_by_itself(cupy: ModuleType) -> Non
         t.to("cuda:9")
 
 
+def test_indices_on_a_gpu(cupy: ModuleType) -> None:
+    x = on_cuda(1.0, 2.0, 3.0)
+    places = to_device(np.array([2, 0]), "cuda")
+    for index in (places, Tensor(places)):
+        for got in (x[index], np.take(x, index), np.take_along_axis(x, index, 0), x[(index,)]):
+            np.testing.assert_array_equal(got.numpy(), [3.0, 1.0])
+    np.testing.assert_array_equal(np.take(x, [2, 0]).numpy(), [3.0, 1.0])
+
+
 def test_gradients_of_gradients_on_a_gpu(cupy: ModuleType) -> None:
     x = to_device(np.array([0.3, 0.7]), "cuda")
     f = lambda t: np.sum(np.exp(t) * np.cumsum(np.sin(t)) / (1.0 + np.square(t[::-1])))

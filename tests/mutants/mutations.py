@@ -58,13 +58,18 @@ def _marked(tree: ast.Module) -> Iterator[tuple[int, int, ast.AST, tuple[int, in
             if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults") and not in_lambda[0]:
                 continue
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not _is_docstring(child) and not _makes_no_difference(node, child):
-                    entered = isinstance(child, ast.Lambda)
-                    in_lambda[0] += entered
-                    yield from walk(child, lines)
-                    in_lambda[0] -= entered
+                if not isinstance(child, ast.AST) or _is_docstring(child) or _makes_no_difference(node, child):
+                    continue
+                if in_shape[0] and isinstance(node, ast.UnaryOp):      # −1: any negative number does
+                    continue
+                entered, shape = isinstance(child, ast.Lambda), _is_shape(node, child)
+                in_lambda[0] += entered
+                in_shape[0] += shape
+                yield from walk(child, lines)
+                in_lambda[0] -= entered
+                in_shape[0] -= shape
 
-    in_lambda = [0]
+    in_lambda, in_shape = [0], [0]
     for place, statement in enumerate(tree.body):
         if _is_docstring(statement):
             continue
@@ -78,15 +83,16 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _makes_no_difference(parent: ast.AST, child: ast.AST) -> bool:
-    """By rule: zip(strict=), which guards only; −1 in a reshape, where any negative number does; which NumPy this is."""
+    """By rule: zip(strict=), which guards only; which NumPy this is."""
     if isinstance(child, ast.keyword) and child.arg == "strict":
         return True
     if isinstance(parent, ast.If) and isinstance(child, ast.Call) and getattr(child.func, "id", "") == "hasattr":
         return True
-    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "reshape":
-        return any(isinstance(n, ast.UnaryOp) for n in ast.walk(child)) and not any(isinstance(n,
-            ast.Call) for n in ast.walk(child))
     return False
+
+
+def _is_shape(parent: ast.AST, child: ast.AST) -> bool:
+    return isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape" and child in parent.args[-1:]
 
 
 def _variants(node: ast.AST) -> Iterator[ast.AST]:

@@ -204,9 +204,10 @@ class Runner:
             for _, item in self.reach.get((mutant.path, line), ()):
                 found.setdefault(item.nodeid, item)
         if not found and not self._inside_a_function(mutant):
-            for (path, _), tests in self.reach.items():      # a constant of the module: whatever uses the file
-                if path == mutant.path:
-                    found.update((item.nodeid, item) for _, item in tests)
+            for own in (True, False):                 # run at import: what uses the file, then all else
+                for (path, _), tests in self.reach.items():
+                    if (path == mutant.path) == own:
+                        found.update((item.nodeid, item) for _, item in tests)
         return list(found.values())
 
     def _inside_a_function(self, mutant: Mutant) -> bool:
