@@ -84,11 +84,8 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def _makes_no_difference(parent: ast.AST, child: ast.AST) -> bool:
     """By rule: zip(strict=), which guards only; which NumPy this is."""
-    if isinstance(child, ast.keyword) and child.arg == "strict":
-        return True
-    if isinstance(parent, ast.If) and isinstance(child, ast.Call) and getattr(child.func, "id", "") == "hasattr":
-        return True
-    return False
+    which_numpy = isinstance(parent, ast.If) and isinstance(child, ast.Call) and getattr(child.func, "id", "") == "hasattr"
+    return which_numpy or (isinstance(child, ast.keyword) and child.arg == "strict")
 
 
 def _is_shape(parent: ast.AST, child: ast.AST) -> bool:
