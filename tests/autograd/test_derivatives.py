@@ -38,6 +38,18 @@ def test_float32_stays_float32_in_gradients_of_gradients(row: Row, data: st.Data
     check_gradient_functions_stay_in_float32(row, FromHypothesis(data))
 
 
+@pytest.mark.slow
+@each_row
+@settings(max_examples=50)
+@given(data=st.data())
+def test_a_row_thoroughly(row: Row, data: st.DataObject) -> None:
+    d = FromHypothesis(data)
+    check_values_and_dtypes(row, d)
+    check_gradients(row, d)
+    if not row.casts:
+        check_gradient_functions_stay_in_float32(row, d)
+
+
 def test_every_entry_of_the_derivative_table_has_a_row() -> None:
     covered = {key for row in ROWS for key in row.covers}
     differentiable = {key for key, entry in TABLE.items() if isinstance(entry, Primitive | Composition) or type(key) is tuple}
