@@ -72,7 +72,7 @@ def _language_model(page: Page, m: dict[str, Any], seconds: float) -> None:
     ahead = [name for name, bits in m["baselines"].items() if bits < m["bits"]]
     if ahead:
         page.text(
-            f"After so little training, counting is still ahead: {' and '.join(ahead)} guess better. That is no accident. "
+            f"After so little training, counting is still ahead: {' and '.join(ahead)} came out better. That is no accident. "
             "Which few tokens follow each other is quickly counted, and takes a network millions of tokens to learn; what it "
             "gains in return, seeing further back and sharing what it learned between similar contexts, shows with more "
             "training: `tinyllm pretrain --objective causal --steps 10000` is the next thing to try.",
