@@ -78,8 +78,8 @@ def main() -> None:
     cores = min(cores, 8)
     found, lines = {}, [
         "# A training step\n",
-        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}. Forward, loss, backward, "
-        f"AdamW; float32; medians of {args.rounds} interleaved rounds. Written by `make bench`.\n",
+        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}. Forward, loss, "
+        f"backward, AdamW; float32; medians of {args.rounds} interleaved rounds. Written by `make bench`.\n",
     ]
     for name in args.configs:
         config = CONFIGS[name]

@@ -47,5 +47,5 @@ def test_ends_with_its_page_and_goes_on_where_it_was_stopped(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="the tour's folder .* cannot be written to"):
+    with pytest.raises(OSError, match=r"the tour's folder .* cannot be written to"):
         run.Tour(tmp_path / "file" / "tour", True)

@@ -160,9 +160,9 @@ class Tour:
     def pretrain_masked(self) -> None:
         steps = self.size.masked_steps
         args = self.command(
-            "pretrain", "--objective", "masked", "--mask-share", 0.25, "--tokenizer", self.tokenizer_file, "--optimizer", "muon",
-            "--layers", self.size.masked_layers, "--batch", 16, "--steps", steps, "--eval-every", max(steps // 6, 25),
-            "--out", "masked",
+            "pretrain", "--objective", "masked", "--mask-share", 0.25, "--tokenizer", self.tokenizer_file,
+            "--optimizer", "muon", "--layers", self.size.masked_layers, "--batch", 16, "--steps", steps,
+            "--eval-every", max(steps // 6, 25), "--out", "masked",
         )
         _, valid = self.measurements("masked")
         best = min(valid, key=lambda r: r["loss"])
