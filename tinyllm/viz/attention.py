@@ -40,20 +40,24 @@ def attention_heads(weights: np.ndarray, tokens: Sequence[str], title: str = "at
     weights = np.asarray(weights)
     if weights.ndim != 3 or weights.shape[1:] != (len(tokens), len(tokens)):
         raise ValueError(f"attention of shape {weights.shape} for {len(tokens)} tokens: heads, then one row and column a token")
-    heads = len(weights)
-    side = 1.2 + 0.16 * len(tokens)
-    with figure(side * heads + 0.6, side + 0.9) as (fig, first):
+    columns = min(len(weights), 2)
+    rows = -(-len(weights) // columns)
+    side = 1.1 + 0.2 * len(tokens)
+    with figure(side * columns + 1.0, side * rows + 0.7) as (fig, first):
         first.remove()
-        axes = fig.subplots(1, heads, sharey=True, squeeze=False)[0]
+        grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         names = [token.replace("\n", "⏎").replace(" ", "·") or "∅" for token in tokens]
+        for unused in grid.flat[len(weights):]:
+            unused.remove()
+        axes = list(grid.flat[:len(weights)])
         for h, ax in enumerate(axes):
             image = ax.imshow(weights[h], cmap="Greys", vmin=0.0, vmax=1.0)
-            ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=7)
+            ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=8)
+            ax.set_yticks(range(len(names)), names, family="monospace", fontsize=8)
             ax.set_title(f"head {h + 1}", fontsize=9)
             ax.grid(False)
-        axes[0].set_yticks(range(len(names)), names, family="monospace", fontsize=7)
-        axes[0].set_ylabel("token that looks")
         fig.supxlabel("token looked at", fontsize=10)
+        fig.supylabel("token that looks", fontsize=10)
         fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        fig.colorbar(image, ax=list(axes), label="weight", shrink=0.8)
+        fig.colorbar(image, ax=axes, label="weight (a row sums to 1)", shrink=0.6)
     return fig
