@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import viz
 from .page import Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def report(r: dict[str, Any]) -> Page:
@@ -132,7 +135,7 @@ def _classification(page: Page, c: dict[str, Any]) -> None:
         "any label.)",
     )
     page.picture(
-        viz.accuracy_bars(c["accuracy"], c["settings"], "docstring → package", chance=c["majority"]),
+        accuracy_picture(c),
         "Accuracy on test texts by number of labels: the same network with and without pretraining, and a bag of words.",
     )
     names = list(c["accuracy"])
@@ -160,6 +163,11 @@ def _classification(page: Page, c: dict[str, Any]) -> None:
         "Rows are the true packages, columns the answers of the fine-tuned model.",
     )
     page.note("Code: `tinyllm/models/classifier.py`, `tinyllm/tour/bag_of_words.py`, `tinyllm/data/pydocs.py`.")
+
+
+def accuracy_picture(c: dict[str, Any]) -> Figure:
+    """The tour in one picture: what each way of classifying reaches, by number of labels."""
+    return viz.accuracy_bars(c["accuracy"], c["settings"], "docstring → package", chance=c["majority"])
 
 
 def _closing(page: Page, r: dict[str, Any]) -> None:

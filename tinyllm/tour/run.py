@@ -34,9 +34,10 @@ from ..tokenizers import ByteBPETokenizer, Tokenizer, load
 from ..training import read_records
 from ..training.corpora import encode_documents
 from ..training.files import write_file
+from ..viz import save as save_picture
 from .bag_of_words import BagOfWords
 from .ngrams import NGram
-from .report import report
+from .report import accuracy_picture, report
 
 ORDERS = {"unigram": 1, "2-gram": 2, "3-gram": 3, "5-gram": 5}
 PENALTIES = (1e-5, 1e-4, 1e-3)
@@ -59,6 +60,7 @@ def main(args: argparse.Namespace) -> None:
     for name, step in tour.steps().items():
         tour.do(name, step)
     page = report(tour.results).write(home / "report.html")
+    save_picture(accuracy_picture(tour.results["classification"]), home / "accuracy.png")
     minutes = sum(tour.results["seconds"].values()) / 60
     print(f"\nDone in {minutes:.1f} minutes. Open {page} in a browser; then try\n")
     print("\n".join(f"  {command}" for command in tour.results["commands"]))
