@@ -58,8 +58,10 @@ def main() -> None:
     args = options.parse_args()
     runs = [accuracies(args.tour, args.labels, args.steps, seed) for seed in args.seeds]
     lines = [
-        f"# {args.labels} labels a class, {args.steps} steps\n", "Test accuracy, docstring → package. Written by "
-        "`python -m tests.benchmarks.pretraining_helps`.\n", "| seed | " + " | ".join(NAMES) + " |", "|---" * (len(NAMES) + 1) + "|",
+        f"# {args.labels} labels a class, {args.steps} steps\n",
+        "Test accuracy, docstring → package. Written by "
+        "`python -m tests.benchmarks.pretraining_helps`.\n",
+        "| seed | " + " | ".join(NAMES) + " |", "|---" * (len(NAMES) + 1) + "|",
         *(f"| {s} | " + " | ".join(f"{run[name]:.3f}" for name in NAMES) + " |" for s, run in zip(args.seeds, runs)),
         "| mean | " + " | ".join(f"{statistics.mean(run[name] for run in runs):.3f}" for name in NAMES) + " |\n",
     ]
