@@ -265,6 +265,9 @@ def report(results: dict[Mutant, str], of: int, complete: bool) -> int:
     alive = [m for m, result in results.items() if result in ("survived", "no test reaches it")]
     unexplained = [m for m in alive if (m.path, m.text, m.change) not in reasons]
     explained = len(alive) - len(unexplained)
+    if of and not results:
+        print("no time was left for any mutant: give a larger --budget")
+        return 2
     print(f"\n{killed} of {len(results)} mutants killed ({of} there are); {explained} survivors are explained")
     for m in sorted(unexplained, key=lambda m: (m.path, m.line)):
         print(f"{m}\n    {m.text}\n    {results[m]}")
@@ -287,4 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tests = [t for t in TESTS if (ROOT / t).exists()]
     flags = ["-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib"]
     code = pytest.main([*flags, "-m", "not slow and not parity and not gpu", *tests], plugins=[runner])
-    return runner.status if code in (0, 5) else 2
+    if code not in (0, 5):
+        print(f"the tests could not be collected (pytest's status {int(code)}): run {' '.join(tests)}")
+        return 2
+    return runner.status
