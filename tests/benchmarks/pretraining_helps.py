@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,8 @@ def accuracies(tour: Path, labels: int, steps: int, seed: int) -> dict[str, floa
     few = ["--labels-per-class", str(labels), "--seed", str(seed)]
     recipe = [*few, "--steps", str(steps), "--warmup", str(steps // 10), "--eval-every", str(max(steps // 4, 1)), "--quiet"]
     networks = {
-        "from scratch": ["--tokenizer", str(tour / "masked"), "--layers", str(layers(tour))],
+        "from scratch": ["--tokenizer", str(tour / "masked"), "--layers", str(option(tour, "layers")),
+                         "--positions", option(tour, "positions")],
         "pretrained": ["--from", str(tour / "masked")],
     }
     found = {}
@@ -45,8 +47,9 @@ def accuracies(tour: Path, labels: int, steps: int, seed: int) -> dict[str, floa
     return {**found, "bag of words": float(np.mean(best.predict(data.test.texts) == data.test.labels))}
 
 
-def layers(tour: Path) -> int:
-    return json.loads((tour / "masked" / "config.json").read_bytes())["options"]["layers"]
+def option(tour: Path, name: str) -> Any:
+    """An option the masked model was trained with: the network from scratch has the same."""
+    return json.loads((tour / "masked" / "config.json").read_bytes())["options"][name]
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ from .ngrams import NGram
 from .report import accuracy_picture, report
 
 ORDERS = {"unigram": 1, "2-gram": 2, "3-gram": 3, "5-gram": 5}
+POSITIONS = ("--positions", "rotary")                  # learn from fewer tokens than learned positions do
 PENALTIES = (1e-5, 1e-4, 1e-3)
 SENTENCE = "Return a new string with all the characters of the file."
 PROMPTS = (("Return the ", 0.5), ("Return the ", 0.9), ("class ", 0.7))
@@ -138,7 +139,7 @@ class Tour:
     def pretrain_causal(self) -> None:
         steps = self.size.causal_steps
         args = self.command(
-            "pretrain", "--tokenizer", self.tokenizer_file, "--steps", steps, "--eval-every", max(steps // 9, 25),
+            "pretrain", *POSITIONS, "--tokenizer", self.tokenizer_file, "--steps", steps, "--eval-every", max(steps // 9, 25),
             "--out", "causal",
         )
         train, valid = self.measurements("causal")
@@ -162,7 +163,7 @@ class Tour:
     def pretrain_masked(self) -> None:
         steps = self.size.masked_steps
         args = self.command(
-            "pretrain", "--objective", "masked", "--mask-share", 0.25, "--tokenizer", self.tokenizer_file,
+            "pretrain", "--objective", "masked", "--mask-share", 0.25, *POSITIONS, "--tokenizer", self.tokenizer_file,
             "--optimizer", "muon", "--layers", self.size.masked_layers, "--batch", 16, "--steps", steps,
             "--eval-every", max(steps // 6, 25), "--out", "masked",
         )
@@ -195,7 +196,7 @@ class Tour:
         for start in ("from scratch", "pretrained"):
             network: tuple[Any, ...] = ("--from", self.home / "masked")
             if start == "from scratch":
-                network = ("--tokenizer", self.tokenizer_file, "--layers", self.size.masked_layers)
+                network = ("--tokenizer", self.tokenizer_file, "--layers", self.size.masked_layers, *POSITIONS)
             found["accuracy"][start] = []
             for n, steps in self.size.labels.items():
                 out = f"{start.removeprefix('from ')}-{n or 'all'}"
