@@ -266,7 +266,7 @@ def unigram_at_hidden(args: argparse.Namespace, tokenizer: Tokenizer) -> tuple[f
 def fill_in(model: Any, tokenizer: Tokenizer, n: int = 4) -> list[dict[str, Any]]:
     """Held-out sentences with the middle token hidden, and the model's three likeliest guesses."""
     examples: list[dict[str, Any]] = []
-    name = [tokenizer.decode([i]) for i in range(tokenizer.vocab_size)]
+    name = [tokenizer.decode([i]).replace("\n", "⏎").strip() or "space" for i in range(tokenizer.vocab_size)]
     for document in corpus().validation:
         sentence = document.text.split("\n")[0].strip()
         ids = tokenizer.encode(sentence)
@@ -277,8 +277,8 @@ def fill_in(model: Any, tokenizer: Tokenizer, n: int = 4) -> list[dict[str, Any]
         with no_grad():
             p = softmax(model(np.array([hidden]))[0, place]).numpy()
         shown = tokenizer.decode(ids[:place]) + " ▁▁▁ " + tokenizer.decode(ids[place + 1:])
-        guesses = [(name[i].strip() or "space", float(p[i])) for i in np.argsort(-p)[:3]]
-        examples.append({"text": shown, "hidden": name[ids[place]].strip(), "guesses": guesses})
+        guesses = [(name[i], float(p[i])) for i in np.argsort(-p)[:3]]
+        examples.append({"text": shown, "hidden": name[ids[place]], "guesses": guesses})
         if len(examples) == n:
             break
     return examples
