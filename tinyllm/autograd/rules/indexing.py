@@ -2,6 +2,7 @@
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -33,8 +34,12 @@ def scattered(values, index, shape):
     return result
 
 
-def scatter_add(values, index, shape):
-    """Zeros of `shape` with `values` added at `index`; an index that occurs twice adds twice. Its derivative is indexing."""
+def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with `values` added at `index`; an index that occurs twice adds twice.
+
+    values of the shape of x[index] for an x of `shape` → `shape`. The transpose of indexing, and so its derivative: ∂L/∂values
+    is g[index]. What np.add.at does, without writing into an array. Raises IndexError for an index that does not fit `shape`.
+    """
     if isinstance(values, Tensor):
         return TABLE[scattered]((values, index, shape), {})
     return scattered(values, index, shape)
