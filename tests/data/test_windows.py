@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyllm.data import CausalWindows
+from tinyllm.data.windows import ShuffledStarts
 
 
 @st.composite
@@ -50,6 +51,27 @@ def test_every_start_is_drawn_from_the_first_to_the_last():
     counts = np.bincount(starts, minlength=4)
     assert counts.shape == (4,)
     assert (abs(counts - 800) < 5 * np.sqrt(3200 * 3 / 16)).all()       # five standard deviations
+
+
+@given(st.integers(1, 9), st.integers(1, 12), st.integers(1, 5), st.integers(0, 5))
+def test_an_epoch_reads_the_text_evenly(context, windows, batch_size, seed):
+    """Where windows fill the text exactly, an epoch's begin once at every multiple of the context, from some place on."""
+    n = context * windows
+    starts = ShuffledStarts(n, context, batch_size, seed)
+    drawn = np.concatenate([starts.of(step) for step in range(3 * windows)])
+    for epoch in drawn.reshape(-1, windows):
+        first = epoch.min()
+        assert first < context
+        assert sorted(epoch) == [first + context * i for i in range(windows)]
+    assert starts.an_epoch == windows
+
+
+def test_the_order_and_the_place_change_from_epoch_to_epoch():
+    starts = ShuffledStarts(1000, 10, 100, 0)
+    epochs = [starts.of(step) for step in range(20)]
+    assert len({epoch.tobytes() for epoch in epochs}) == 20
+    assert len({int(epoch.min()) for epoch in epochs}) > 5
+    assert all((np.diff(epoch) < 0).any() for epoch in epochs)
 
 
 @given(sources(), st.none() | st.integers(1, 9))

@@ -272,7 +272,8 @@ def report(results: dict[Mutant, str], of: int, complete: bool) -> int:
     for m in sorted(unexplained, key=lambda m: (m.path, m.line)):
         print(f"{m}\n    {m.text}\n    {results[m]}")
     used = {(m.path, m.text, m.change) for m in alive}
-    stale = [key for key in reasons if key not in used] if complete else []
+    met = {m.path for m in results}
+    stale = [key for key in reasons if key not in used and key[0] in met] if complete else []
     for path, line, change in stale:
         print(f"explained.toml explains what is killed or gone: {path}: {line}: {change}")
     return 1 if unexplained or stale else 0

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from tinyllm.data.batching import IGNORED, Batch
-from tinyllm.data.windows import check_tokens, side_by_side, take_windows
+from tinyllm.data.windows import ShuffledStarts, check_tokens, side_by_side, take_windows
 
 EVALUATION = 1      # the third number of the key keeps evaluation's masks apart from those of any training step
 
 
 class MaskedWindows:
-    """Random windows in which some tokens are hidden, and the hidden ones as targets: fill in the blanks.
+    """Shuffled windows in which some tokens are hidden, and the hidden ones as targets: fill in the blanks.
 
     tokens (N,) integers below vocab_size; a batch holds "ids" and "targets", both (batch_size, context), targets -100
     where nothing was hidden. Masks are dynamic: drawn anew for each batch from (seed, step), as RoBERTa does, so that
@@ -39,6 +39,7 @@ class MaskedWindows:
     ):
         self.tokens = check_tokens(tokens, context, batch_size, shortest=context)
         self.context, self.batch_size, self.seed = context, batch_size, seed
+        self.starts = ShuffledStarts(len(self.tokens) - context + 1, context, batch_size, seed)
         self.mask_id, self.p = mask_id, p
         lowest, highest = int(self.tokens.min()), int(self.tokens.max())
         if lowest < 0 or highest >= vocab_size:
@@ -51,8 +52,7 @@ class MaskedWindows:
     def batch(self, step: int) -> Batch:
         """The batch of this step."""
         rng = np.random.default_rng([self.seed, step])
-        starts = rng.integers(len(self.tokens) - self.context + 1, size=self.batch_size)
-        windows = take_windows(self.tokens, starts, self.context)
+        windows = take_windows(self.tokens, self.starts.of(step), self.context)
         ids, targets = mask_tokens(windows, rng, self.mask_id, self.ordinary, self.p)
         return {"ids": ids, "targets": targets}
 

@@ -8,14 +8,16 @@ import numpy as np
 
 from tinyllm.data.batching import IGNORED, Batch
 
+SHUFFLE = 3         # beside (seed, epoch) in the key of its random numbers: other draws have other keys
+
 
 class CausalWindows:
-    """Random windows of a token sequence and, a place further, what comes next: targets[:, t] = ids[:, t + 1].
+    """Shuffled windows of a token sequence and, a place further, what comes next: targets[:, t] = ids[:, t + 1].
 
     tokens (N,) integers; a batch holds "ids" and "targets", both (batch_size, context).
 
     `batch(step)` depends on (seed, step) alone, so resuming a run needs a number and not an iterator's state, and a
-    batch can be drawn in any order or thread. Every start is equally likely; windows may overlap.
+    batch can be drawn in any order or thread. Windows are drawn as `ShuffledStarts` says.
 
     Raises ValueError for tokens shorter than context + 1, TypeError for tokens that are no integers.
     """
@@ -23,12 +25,11 @@ class CausalWindows:
     def __init__(self, tokens: np.ndarray, context: int, batch_size: int, seed: int = 0):
         self.tokens = check_tokens(tokens, context, batch_size, shortest=context + 1)
         self.context, self.batch_size, self.seed = context, batch_size, seed
+        self.starts = ShuffledStarts(len(self.tokens) - context, context, batch_size, seed)
 
     def batch(self, step: int) -> Batch:
         """The batch of this step."""
-        rng = np.random.default_rng([self.seed, step])
-        starts = rng.integers(len(self.tokens) - self.context, size=self.batch_size)
-        windows = take_windows(self.tokens, starts, self.context + 1)       # (B, context + 1)
+        windows = take_windows(self.tokens, self.starts.of(step), self.context + 1)     # (B, context + 1)
         return {"ids": windows[:, :-1], "targets": windows[:, 1:]}
 
     def evaluation(self, batch_size: int | None = None) -> Iterator[Batch]:
@@ -39,6 +40,33 @@ class CausalWindows:
         for starts, counted in side_by_side(len(self.tokens) - 1, self.context, batch_size or self.batch_size):
             windows = take_windows(self.tokens, starts, self.context + 1)
             yield {"ids": windows[:, :-1], "targets": np.where(counted, windows[:, 1:], IGNORED)}
+
+
+class ShuffledStarts:
+    """Where a batch's windows begin: an epoch lays windows side by side from a random place on, and shuffles them.
+
+    So every start is equally likely, and a text is read evenly: no token waits, or comes twice, while others never come, as
+    with independent draws. In an epoch windows meet only where the row of windows closes, at most one of them with another.
+    """
+
+    def __init__(self, n: int, context: int, batch_size: int, seed: int):
+        self.n, self.context, self.batch_size, self.seed = n, context, batch_size, seed
+        self.an_epoch = max(1, n // context)
+        self._last: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))    # the epoch that was asked for last
+
+    def of(self, step: int) -> np.ndarray:
+        """The starts (batch_size,), each from 0 to n − 1, of the batch of this step."""
+        first = step * self.batch_size
+        places = [divmod(i, self.an_epoch) for i in range(first, first + self.batch_size)]
+        return np.array([self._epoch(epoch)[place] for epoch, place in places])
+
+    def _epoch(self, epoch: int) -> np.ndarray:
+        known, starts = self._last
+        if known != epoch:
+            rng = np.random.default_rng([self.seed, epoch, SHUFFLE])
+            starts = (rng.integers(self.n) + self.context * rng.permutation(self.an_epoch)) % self.n
+            self._last = epoch, starts
+        return starts
 
 
 def check_tokens(tokens: np.ndarray, context: int, batch_size: int, shortest: int) -> np.ndarray:
