@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"\ntinyllm {args.command}: {interrupt or 'interrupted'}", file=sys.stderr)
         if isinstance(getattr(interrupt, "signal", None), int):
-            print(f"  tinyllm {args.command} --out {args.out} --resume", file=sys.stderr)
+            again = "--resume" if hasattr(args, "resume") else "--quick" if args.quick else ""     # a tour goes on by itself
+            print(f"  tinyllm {args.command} --out {args.out} {again}".rstrip(), file=sys.stderr)
         return 128 + getattr(interrupt, "signal", 2)
     except BrokenPipeError:                         # whoever read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
