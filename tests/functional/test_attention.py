@@ -117,3 +117,16 @@ def test_heads_come_together_without_a_copy(rng):
     q, k, v = (np.swapaxes(rng.standard_normal((2, 5, 3, 4)), 1, 2) for _ in range(3))
     together = np.swapaxes(F.attention(q, k, v, causal=True), 1, 2)
     assert together.flags.c_contiguous
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("n", [63, 65, 150])
+def test_gradients_over_several_blocks_are_the_formulas(n, causal):
+    found = []
+    for attention in (F.attention, F.attention.formula):
+        q, k, v = (Tensor(x, requires_grad=True) for x in drawn(n, n, n))
+        out = attention(q, k, v, causal=causal)
+        out.backward(np.random.default_rng(1).standard_normal(out.shape))
+        found.append((q.grad, k.grad, v.grad))
+    for twin, formula in zip(*found, strict=True):
+        np.testing.assert_allclose(twin, formula, atol=1e-12)

@@ -52,6 +52,10 @@ BAD = {
     "embedding, float ids": (lambda: F.embedding(X, X[0]), TypeError, "ids is float32: pass an array of integers"),
     "embedding, list": (lambda: F.embedding([0], X[0]), TypeError, "ids is list"),
     "embedding, too large": (lambda: F.embedding(IDS + 1, X[0]), IndexError, "id 3 is outside the table of 3 rows: use 0 to 2"),
+    "embedding, too large beside the first": (
+        lambda: F.embedding(IDS * 2, X[0]), IndexError, "id 4 is outside the table of 3 rows: use 0 to 2"),
+    "attention_weights, width": (
+        lambda: F.attention_weights(Q, np.ones((1, 2, 3, 5), np.float32)), ValueError, "must be equally wide"),
     "embedding, negative": (lambda: F.embedding(IDS - 1, X[0]), IndexError, "id -1 is outside"),
     "embedding, table": (lambda: F.embedding(IDS, X), ValueError, "(2, 3, 4): it needs two axes"),
     "rotary, odd width": (

@@ -98,3 +98,10 @@ def test_a_confident_wrong_answer_costs_its_distance(of):
 def test_mse_loss(of, rng):
     x, y = rng.standard_normal((2, 3, 4))
     assert of(F.mse_loss)(x, y) == pytest.approx(sum((a - b) ** 2 for a, b in zip(x.flat, y.flat, strict=True)) / 12)
+
+
+def test_class_weights_of_float64_leave_float32_as_it_is():
+    logits = Tensor(np.ones((3, 4), np.float32), requires_grad=True)
+    loss = F.cross_entropy(logits, np.array([0, 1, 2]), class_weights=np.array([1.0, 2.0, 3.0, 4.0]))
+    loss.backward()
+    assert loss.dtype == logits.grad.dtype == np.float32

@@ -218,7 +218,7 @@ class Runner:
         """Mutant → killed, survived, not reached: for as many as time allows."""
         running: dict[int, Mutant] = {}
         results: dict[Mutant, str] = {}
-        waiting = iter(found)
+        waiting = iter(found[: self.options.most])
         out_of_time = False
         while True:
             while len(running) < self.jobs and not out_of_time:
@@ -285,6 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("files", nargs="*", help="parts of paths; all by default")
     parser.add_argument("--all", action="store_true", help="every mutant, however long it takes")
+    parser.add_argument("--most", type=int, metavar="N", help="the first N, whatever the time: on any machine the same")
     parser.add_argument("--budget", type=float, default=240.0, metavar="SECONDS", help="for all of it (default 240)")
     runner = Runner(parser.parse_args(arguments))
     os.chdir(ROOT)
