@@ -50,7 +50,7 @@ class Size:
     """How much is trained."""
 
     def __init__(self, quick: bool) -> None:
-        self.causal_steps, self.masked_steps, self.masked_layers = (150, 100, 2) if quick else (1200, 550, 4)
+        self.causal_steps, self.masked_steps, self.masked_layers = (150, 100, 2) if quick else (1000, 550, 4)
         self.labels: dict[int | None, int] = {8: 40} if quick else {8: 60, 32: 120, None: 250}   # labels a class → steps
 
 
