@@ -10,7 +10,7 @@ from . import options, runs
 
 EXAMPLES = """\
 examples:
-  tinyllm generate runs/pretrain --prompt "Return the "
+  tinyllm generate runs/pretrain --prompt "Return the"
   tinyllm generate runs/pretrain --temperature 0.7 --top-p 0.95 --samples 3 --seed 1
   tinyllm generate runs/pretrain --prompt "ROMEO:" --greedy --tokens 300
   tinyllm generate runs/pretrain --prompt "Q: " --stop "\\n\\n"

@@ -17,7 +17,7 @@ EPILOG = """\
 start here:
   tinyllm tour                                        all of it on real text, with a report, in minutes
   tinyllm pretrain                                    a causal model on Python's own documentation
-  tinyllm generate runs/pretrain --prompt "The "      what it learned
+  tinyllm generate runs/pretrain --prompt "The"      what it learned
   tinyllm finetune --from runs/pretrain               teach it to classify
   tinyllm COMMAND --help                              options and examples
 """

@@ -75,7 +75,7 @@ def report(args: argparse.Namespace, home: runs.Run, history: Any) -> None:
     print(f"{history.step} steps; best on held-out data at step {best['step']}: {numbers}")
     print(f"in {home.path}: config.json, tokenizer.json, metrics.jsonl, loss.png, best/ and last/. Next:")
     if args.command == "pretrain" and args.objective == "causal":
-        print(f'  tinyllm generate {home.path} --prompt "The "')
+        print(f'  tinyllm generate {home.path} --prompt "The"')
     if args.command == "pretrain":
         print(f"  tinyllm finetune --from {home.path}")
     print(f"  tinyllm evaluate {home.path}")

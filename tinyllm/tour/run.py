@@ -43,7 +43,7 @@ ORDERS = {"unigram": 1, "2-gram": 2, "3-gram": 3, "5-gram": 5}
 POSITIONS = ("--positions", "rotary")                  # learn from fewer tokens than learned positions do
 PENALTIES = (1e-5, 1e-4, 1e-3)
 SENTENCE = "Return a new string with all the characters of the file."
-PROMPTS = (("Return the ", 0.5), ("Return the ", 0.9), ("class ", 0.7))
+PROMPTS = (("Return the", 0.5), ("Return the", 0.9), ("If the", 0.7))                   # words begin with their space
 
 
 class Size:
@@ -225,7 +225,7 @@ class Tour:
         }
         self.results["masked"]["examples"] = fill_in(masked.model("best"), tokenizer)
         self.results["commands"] = [
-            f'tinyllm generate {shlex.quote(str(self.home / "causal"))} --prompt "Return the "',
+            f'tinyllm generate {shlex.quote(str(self.home / "causal"))} --prompt "Return the"',
             f"tinyllm evaluate {shlex.quote(str(self.home / 'masked'))}",
             f"tinyllm info {shlex.quote(str(self.home / 'causal'))}",
         ]
