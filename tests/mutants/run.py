@@ -164,6 +164,7 @@ class Runner:
         paths = [p for p in sources() if any(part in p for part in self.options.files or [""])]
         print(f"{len(session.items)} tests run once, to see what they reach", flush=True)
         self.patcher = Patcher(paths)
+        self.items = session.items
         self.reach = self._reach(session.items)
         gc.collect()
         gc.freeze()                                   # children share this memory as it is
@@ -204,10 +205,11 @@ class Runner:
             for _, item in self.reach.get((mutant.path, line), ()):
                 found.setdefault(item.nodeid, item)
         if not found and not self._inside_a_function(mutant):
-            for own in (True, False):                 # run at import: what uses the file, then all else
-                for (path, _), tests in self.reach.items():
-                    if (path == mutant.path) == own:
-                        found.update((item.nodeid, item) for _, item in tests)
+            for (path, _), tests in self.reach.items():      # run at import: what uses the file, then all else
+                if path == mutant.path:
+                    found.update((item.nodeid, item) for _, item in tests)
+            for item in self.items:
+                found.setdefault(item.nodeid, item)
         return list(found.values())
 
     def _inside_a_function(self, mutant: Mutant) -> bool:
