@@ -15,12 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinyllm.cli.labels import read_labels
 from tinyllm.cli.main import parser
-from tinyllm.tour.bag_of_words import BagOfWords
-from tinyllm.tour.run import PENALTIES
+from tinyllm.tour.run import accuracy_by_words
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = ("from scratch", "pretrained", "bag of words")
@@ -41,10 +38,7 @@ def accuracies(tour: Path, labels: int, steps: int, seed: int) -> dict[str, floa
             args = parser().parse_args(["finetune", *start, *recipe, "--out", folder])
             args.run(args)
             found[name] = json.loads((Path(folder) / "test.json").read_bytes())["accuracy"]
-    data = read_labels(parser().parse_args(["finetune", *few]))
-    bags = [BagOfWords(data.train.texts, data.train.labels, len(data.names), penalty) for penalty in PENALTIES]
-    best = max(bags, key=lambda bag: np.mean(bag.predict(data.valid.texts) == data.valid.labels))
-    return {**found, "bag of words": float(np.mean(best.predict(data.test.texts) == data.test.labels))}
+    return {**found, "bag of words": accuracy_by_words(read_labels(parser().parse_args(["finetune", *few])))}
 
 
 def option(tour: Path, name: str) -> Any:

@@ -39,7 +39,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
                 value = Tensor(value)
             if value.size != 1:
                 raise TypeError(f"grad needs a function to a single number, this one answered shape {value.shape}: reduce it")
-            gradients = _gradients(value, [inputs[i] for i in places], None, nested)
+            gradients = _gradients(value, [inputs[i] for i in places], nested)
         result = tuple(g if nested else _raw(g, inputs[i]) for g, i in zip(gradients, places, strict=True))
         return value if nested else value.data, result[0] if isinstance(argnums, int) else result
 
@@ -76,9 +76,9 @@ def _leaf(x: Any, place: int) -> Tensor:
     return linked(x.data, x._node)
 
 
-def _gradients(value: Tensor, leaves: list[Tensor], g: Any, build: bool) -> list[Any]:
+def _gradients(value: Tensor, leaves: list[Tensor], build: bool) -> list[Any]:
     """∂value/∂leaf; where value does not depend on it None, or a Tensor of zeros if `build`."""
-    g = np.ones_like(value.data) if g is None else g
+    g = np.ones_like(value.data)
     serials = [leaf._node.serial for leaf in leaves if leaf._node is not None]
     found = {} if value._node is None else dict(
         (node.serial, g) for node, g in backward_pass(value._node, Tensor(g) if build else g, set(serials), build, not build)

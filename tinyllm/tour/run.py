@@ -23,7 +23,7 @@ from .. import __version__
 from ..autograd import no_grad
 from ..cli import runs
 from ..cli.corpora import objective_and_sources, read_corpus
-from ..cli.labels import read_labels
+from ..cli.labels import Labels, read_labels
 from ..cli.main import parser
 from ..data import corpus
 from ..data.batching import IGNORED
@@ -181,10 +181,7 @@ class Tour:
         accuracies = []
         for n in self.size.labels:
             labels = read_labels(parser().parse_args(["finetune", *(["--labels-per-class", str(n)] if n else [])]))
-            few = labels.train
-            models = [BagOfWords(few.texts, few.labels, len(labels.names), penalty) for penalty in PENALTIES]
-            best = max(models, key=lambda model: np.mean(model.predict(labels.valid.texts) == labels.valid.labels))
-            accuracies.append(float(np.mean(best.predict(labels.test.texts) == labels.test.labels)))
+            accuracies.append(accuracy_by_words(labels))
             print(f"{setting(n)}: accuracy {accuracies[-1]:.3f} on test texts")
         self.results["classification"] = {
             "settings": [setting(n) for n in self.size.labels], "names": list(labels.names),
@@ -246,6 +243,14 @@ class Tour:
         """A run's lines of training and of held-out data."""
         records = read_records(self.home / run / "metrics.jsonl")
         return [r for r in records if r["split"] == "train"], [r for r in records if r["split"] == "valid"]
+
+
+def accuracy_by_words(labels: Labels) -> float:
+    """Test accuracy of the bag of words, its penalty chosen on the validation texts."""
+    few = labels.train
+    models = [BagOfWords(few.texts, few.labels, len(labels.names), penalty) for penalty in PENALTIES]
+    best = max(models, key=lambda model: np.mean(model.predict(labels.valid.texts) == labels.valid.labels))
+    return float(np.mean(best.predict(labels.test.texts) == labels.test.labels))
 
 
 def setting(labels_per_class: int | None) -> str:
