@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import functional as F
 from ..nn import LayerNorm, Linear, Module, Parameter, init
-from ..nn.linear import empty
+from ..nn.linear import blank
 from .config import BertConfig
 from .trunk import Trunk
 
@@ -17,8 +17,8 @@ class MaskedHead(Module):
     def __init__(self, d_model: int, vocab_size: int, tied: Parameter | None) -> None:
         self.dense = Linear(d_model, d_model)
         self.norm = LayerNorm(d_model)
-        self.decoder = empty(vocab_size, d_model) if tied is None else tied
-        self.bias = init.zeros_(empty(vocab_size))
+        self.decoder = blank(vocab_size, d_model) if tied is None else tied
+        self.bias = init.zeros_(blank(vocab_size))
 
     def forward(self, h: Any) -> Any:
         return F.linear(self.norm(F.gelu(self.dense(h))), self.decoder, self.bias)  # (B, T, V)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import backend
 from .. import functional as F
 from . import init
-from .linear import empty
+from .linear import blank
 from .module import Module
 
 
@@ -22,7 +22,7 @@ class Embedding(Module):
     """
 
     def __init__(self, n: int, d: int) -> None:
-        self.weight = init.normal_(empty(n, d), std=1.0)
+        self.weight = init.normal_(blank(n, d), std=1.0)
 
     def forward(self, ids: Any) -> Any:
         if isinstance(ids, np.ndarray):

@@ -13,11 +13,13 @@ from . import init
 from .module import Module, Parameter
 
 
-def empty(*shape: int) -> Parameter:
-    """A parameter that an initialiser fills next. Raises ValueError for a size below 1."""
+def blank(*shape: int) -> Parameter:
+    """A parameter that an initialiser fills next, or loaded weights: until then 0, never what stood in that memory before,
+    which may be no number that can be cast. Raises ValueError for a size below 1.
+    """
     if min(shape) < 1:
         raise ValueError(f"a parameter of shape {shape} holds nothing: sizes start at 1")
-    return Parameter(np.empty(shape, backend.DTYPE))
+    return Parameter(np.zeros(shape, backend.DTYPE))
 
 
 class Linear(Module):
@@ -30,8 +32,8 @@ class Linear(Module):
     """
 
     def __init__(self, d_in: int, d_out: int, bias: bool = True) -> None:
-        self.weight = init.uniform_(empty(d_out, d_in), 1 / math.sqrt(d_in))
-        self.bias = init.uniform_(empty(d_out), 1 / math.sqrt(d_in)) if bias else None
+        self.weight = init.uniform_(blank(d_out, d_in), 1 / math.sqrt(d_in))
+        self.bias = init.uniform_(blank(d_out), 1 / math.sqrt(d_in)) if bias else None
 
     def forward(self, x: Any) -> Any:
         if x.dtype != self.weight.dtype:

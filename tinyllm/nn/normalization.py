@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import functional as F
 from . import init
-from .linear import empty
+from .linear import blank
 from .module import Module
 
 
@@ -15,8 +15,8 @@ class LayerNorm(Module):
 
     def __init__(self, d: int, eps: float = 1e-5, bias: bool = True) -> None:
         self.eps = eps
-        self.weight = init.ones_(empty(d))
-        self.bias = init.zeros_(empty(d)) if bias else None
+        self.weight = init.ones_(blank(d))
+        self.bias = init.zeros_(blank(d)) if bias else None
 
     def forward(self, x: Any) -> Any:
         return F.layer_norm(x, self.weight, self.bias, self.eps)
@@ -30,7 +30,7 @@ class RMSNorm(Module):
 
     def __init__(self, d: int, eps: float = 1e-6) -> None:
         self.eps = eps
-        self.weight = init.ones_(empty(d))
+        self.weight = init.ones_(blank(d))
 
     def forward(self, x: Any) -> Any:
         return F.rms_norm(x, self.weight, self.eps)

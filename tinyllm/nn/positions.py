@@ -13,7 +13,7 @@ import numpy as np
 from .. import backend
 from .. import functional as F
 from . import init
-from .linear import empty
+from .linear import blank
 from .module import Module
 
 Where = slice | np.ndarray
@@ -42,7 +42,7 @@ class LearnedPositions(Module):
     """A vector of its own for every position, learned like a token's: slice → (T, d_model), ids (B, T) → (B, T, d_model)."""
 
     def __init__(self, context: int, d_model: int) -> None:
-        self.weight = init.normal_(empty(context, d_model), std=0.02)
+        self.weight = init.normal_(blank(context, d_model), std=0.02)
 
     def forward(self, where: Where) -> Any:
         if isinstance(where, slice):
