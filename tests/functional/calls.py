@@ -164,6 +164,13 @@ def attention(d: Draw) -> Call:
 
 
 @row
+def recurrent(d: Draw) -> Call:
+    (batch, width, hidden), (length,) = lengths(d, 3), lengths(d, 1, zero=False)
+    shapes = [(batch, length, width), (batch, hidden), (hidden, width), (hidden, hidden), (hidden,)]
+    return Call(F.recurrent, [numbers(d, *shape, scale=0.5) for shape in shapes], condition=10.0)
+
+
+@row
 def dropout(d: Draw) -> Call:
     shape, p = d.shape(), d.choice([0.0, 0.1, 0.9])
     return Call(lambda x, keep: F.dropout(x, keep, p), [numbers(d, *shape)], (np.asarray(d.values.random(shape) >= p),))

@@ -16,6 +16,13 @@ Q = np.ones((1, 2, 3, 4), np.float32)
 IDS = np.array([[0, 1, 2], [2, 1, 0]])
 KEEP = np.ones(X.shape, bool)
 
+
+def recurrent(**wrong):
+    """A call that is right but for this."""
+    right = {"x": X, "h0": np.ones((2, 5)), "w_x": np.ones((5, 4)), "w_h": np.ones((5, 5)), "b": np.ones(5)}
+    return F.recurrent(**right | wrong)
+
+
 BAD = {
     "linear, width": (lambda: F.linear(X, np.ones((5, 3))), ValueError, "x (2, 3, 4) and weight (5, 3): x (..., in) needs"),
     "linear, weight of one axis": (lambda: F.linear(X, np.ones(4)), ValueError, "weight (4,)"),
@@ -78,6 +85,14 @@ BAD = {
     "attention, mask's shape": (
         lambda: F.attention(Q, Q, Q, np.ones((3, 4), bool)), ValueError, "which does not broadcast to (1, 2, 3, 3)"),
     "attention_weights, mask": (lambda: F.attention_weights(Q, Q, np.ones((4, 3), bool)), ValueError, "does not broadcast"),
+    "recurrent, one sequence": (lambda: recurrent(x=X[0]), ValueError, "recurrent: x has shape (3, 4): it needs (B, T, C)"),
+    "recurrent, no step": (lambda: recurrent(x=X[:, :0]), ValueError, "x has shape (2, 0, 4): it needs (B, T, C), with one"),
+    "recurrent, h0": (lambda: recurrent(h0=np.ones((1, 5))), ValueError, "recurrent: h0 has shape (1, 5), x (2, 3, 4)"),
+    "recurrent, w_x": (lambda: recurrent(w_x=np.ones((4, 5))), ValueError, "w_x has shape (4, 5), x (2, 3, 4), w_h (5, 5)"),
+    "recurrent, w_h": (lambda: recurrent(w_h=np.ones((5, 4))), ValueError, "w_h has shape (5, 4): it takes a state"),
+    "recurrent, w_h of no axis": (lambda: recurrent(w_h=np.float32(1)), ValueError, "recurrent: w_h has shape ()"),
+    "recurrent, w_h of three": (lambda: recurrent(w_h=np.ones((5, 5, 1))), ValueError, "recurrent: w_h has shape (5, 5, 1)"),
+    "recurrent, b": (lambda: recurrent(b=np.ones(1)), ValueError, "recurrent: b has shape (1,), x (2, 3, 4), w_h (5, 5)"),
     "dropout, p": (lambda: F.dropout(X, KEEP, 1.0), ValueError, "dropout p=1.0"),
     "dropout, mask of numbers": (lambda: F.dropout(X, X, 0.5), TypeError, "keep is float32"),
     "dropout, shape": (lambda: F.dropout(X, KEEP[0], 0.5), ValueError, "keep has shape (3, 4), x (2, 3, 4)"),

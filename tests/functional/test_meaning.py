@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyllm import Tensor
 from tinyllm import functional as F
 from tinyllm.backend import random_keep
 
@@ -136,6 +137,53 @@ def test_rotary_keeps_lengths_and_sees_distances_only(of, seed, shift):
     a, b = q[t, 1], q[t, 4]
     assert turned[t, 1] == pytest.approx(a * math.cos(angle) - b * math.sin(angle))
     assert turned[t, 4] == pytest.approx(b * math.cos(angle) + a * math.sin(angle))
+
+
+# ---------------------------------------------------------------- recurrence
+
+def recurrence(seed, length, norm=1.0):
+    """Arguments of `recurrent`: 4 inputs, 5 hidden units, W_h of this norm."""
+    rng = np.random.default_rng(seed)
+    w_h = rng.standard_normal((5, 5))
+    arrays = rng.standard_normal((2, length, 4)), rng.standard_normal((2, 5)), rng.standard_normal((5, 4))
+    return *arrays, w_h * (norm / np.linalg.norm(w_h, 2)), rng.standard_normal(5)
+
+
+@TWIN_OR_FORMULA
+def test_recurrent_is_the_step_again_and_again(of):
+    x, h, w_x, w_h, b = recurrence(0, 6)
+    states = of(F.recurrent)(x, h, w_x, w_h, b)
+    for t in range(6):
+        h = np.array([[math.tanh(w_x[o] @ x[n, t] + w_h[o] @ h[n] + b[o]) for o in range(5)] for n in range(2)])
+        np.testing.assert_allclose(states[:, t], h, rtol=1e-13)
+
+
+@TWIN_OR_FORMULA
+@given(seed=st.integers(0, 1000), distance=st.integers(1, 12), norm=st.floats(0.1, 3.0))
+def test_a_gradient_over_a_distance_is_a_product_of_jacobians(of, seed, distance, norm):
+    x, h0, w_x, w_h, b = recurrence(seed, distance, norm)
+    u = np.zeros((2, distance, 5))
+    u[:, -1] = np.random.default_rng(seed).standard_normal((2, 5))
+    leaf = Tensor(h0, requires_grad=True)
+    states = of(F.recurrent)(x, leaf, w_x, w_h, b)
+    states.backward(u)
+    for n in range(2):
+        g = u[n, -1]
+        for t in reversed(range(distance)):
+            g = g @ np.diag(1.0 - states.data[n, t] ** 2) @ w_h
+        np.testing.assert_allclose(leaf.grad[n], g, rtol=1e-9, atol=1e-12 * norm**distance)
+        assert np.linalg.norm(g) <= norm**distance * np.linalg.norm(u[n, -1]) * (1.0 + 1e-9)
+
+
+@TWIN_OR_FORMULA
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_recurrent_at_extremes_stays_finite(of, dtype):
+    x, h0, w_x, w_h, b = (a.astype(dtype) for a in recurrence(0, 4))
+    leaf = Tensor(x * 1e9, requires_grad=True)
+    states = of(F.recurrent)(leaf, h0, w_x, w_h, b)
+    np.testing.assert_array_equal(np.abs(states.data), 1.0)
+    states.backward(np.ones_like(states.data))
+    np.testing.assert_array_equal(leaf.grad, 0.0)
 
 
 # ---------------------------------------------------------------- dropout

@@ -130,6 +130,18 @@ def dropout(rng):
     return Row([rng.standard_normal((3, 4))], lambda x: F.dropout(x, keep, 0.3), lambda x: x * torch.tensor(keep) / 0.7)
 
 
+def recurrent(rng):
+    """As torch.nn.RNN, whose second bias is then zero."""
+    batch, length, n, m = (int(k) for k in rng.integers(1, 9, 4))
+    shapes = [(batch, length, n), (batch, m), (m, n), (m, m), (m,)]
+
+    def theirs(x, h0, w_x, w_h, b):
+        flags = True, 1, 0.0, False, False, True        # biases, layers, dropout, training, bidirectional, batch first
+        return torch.rnn_tanh(x, h0[None], [w_x, w_h, b, torch.zeros_like(b)], *flags)[0]
+
+    return Row([rng.standard_normal(shape) * 0.5 for shape in shapes], F.recurrent, theirs)
+
+
 def rotary(rng):
     """Turning as a product of complex numbers: another way to the same."""
     cos, sin = F.rotary_table(5, 6, dtype=np.float64)
@@ -169,6 +181,7 @@ ROWS: dict[str, Callable[[np.random.Generator], Row]] = {
     "attention, causal": lambda rng: attention(rng, causal=True),
     "attention, masked": lambda rng: attention(rng, masked=True),
     "attention, causal and masked": lambda rng: attention(rng, True, True),
+    "recurrent": recurrent,
     "dropout": dropout,
 }
 

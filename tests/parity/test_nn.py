@@ -132,6 +132,20 @@ def test_multi_head_attention(dtype, heads, cross, causal, padded, seed):
 
 
 @FEW
+@given(dtype=DTYPES, length=st.integers(1, 20), started=st.booleans(), seed=SEEDS)
+def test_recurrent(dtype, length, started, seed):
+    rng = np.random.default_rng(seed)
+    ours = shaken(nn.RNN(4, 6), rng).to(dtype=dtype)
+    theirs = tnn.RNN(4, 6, batch_first=True).to(to_torch(np.zeros(0, dtype)).dtype)
+    names = {"weight_ih_l0": "weight_ih", "weight_hh_l0": "weight_hh", "bias_ih_l0": "bias", "bias_hh_l0": "bias"}
+    copied(ours, theirs, names)
+    torch.nn.init.zeros_(theirs.bias_hh_l0)             # the sum of the two is our one
+    shapes = [(3, length, 4), (3, 6)] if started else [(3, length, 4)]
+    inputs = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    check(ours, theirs, ours, lambda x, *h0: theirs(x, *(h[None] for h in h0))[0], inputs, names, rng)
+
+
+@FEW
 @given(dtype=DTYPES, norm_first=st.booleans(), causal=st.booleans(), cross=st.booleans(),
        activation=st.sampled_from(["relu", "gelu"]), seed=SEEDS)
 def test_transformer_layer(dtype, norm_first, causal, cross, activation, seed):

@@ -1,5 +1,5 @@
 """The formulas of the field, in reading order: linear, activations (erf), softmax, losses, normalization, embedding, positions,
-attention, dropout. `formula` says how a formula and its fused twin hang together.
+attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused twin hang together.
 
 Each is written as the literature has it and runs on NumPy arrays, CuPy arrays and Tensors alike.
 """
@@ -14,10 +14,11 @@ from .normalization import layer_norm, rms_norm
 from .embedding import embedding
 from .positions import rotary, rotary_table, sinusoidal_table
 from .attention import attention, attention_weights
+from .recurrent import recurrent
 from .dropout import dropout
 
 __all__ = [
     "FORMULAS", "Formula", "attention", "attention_weights", "cross_entropy", "dropout", "embedding", "erf", "formula", "gelu",
-    "layer_norm", "linear", "log_softmax", "mse_loss", "relu", "rms_norm", "rotary", "rotary_table", "sigmoid", "silu",
-    "sinusoidal_table", "softmax",
+    "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relu", "rms_norm", "rotary", "rotary_table", "sigmoid",
+    "silu", "sinusoidal_table", "softmax",
 ]

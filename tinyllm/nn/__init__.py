@@ -1,5 +1,6 @@
 """Modules in reading order: module (parameters and trees of them), init, linear, embedding, normalization, dropout, positions,
-cache, attention, feedforward, transformer; summary prints a tree. `nn.init` holds the initialisers.
+cache, attention, feedforward, transformer; recurrent, the contrast to attention; summary prints a tree. `nn.init` holds the
+initialisers.
 
 Each layer draws or holds what its formula in `functional` needs; the mathematics stands there.
 """
@@ -15,9 +16,10 @@ from .cache import KVCache, LayerCache
 from .attention import MultiHeadAttention, record_attention
 from .feedforward import FeedForward
 from .transformer import TransformerLayer
+from .recurrent import RNN
 
 __all__ = [
     "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm", "RMSNorm",
     "Dropout", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "KVCache", "LayerCache", "MultiHeadAttention",
-    "record_attention", "FeedForward", "TransformerLayer",
+    "record_attention", "FeedForward", "TransformerLayer", "RNN",
 ]
