@@ -56,7 +56,7 @@ def _check(x, h0, w_x, w_h, b):
 @recurrent.fused
 def recurrent(x, h0, w_x, w_h, b):
     """Only what waits for the step before it stays in the loops, forwards h_{t−1} W_hᵀ and backwards d_{t+1} W_h; all else is
-    one product over all steps. One node in the graph, not five a step: the states are all that is kept.
+    one product over all steps. One node in the graph, not nine a step, and of every step its state alone is kept.
     """
     batch, length, _ = x.shape
     rows = matrix(x)                                                                # (B·T, C)
