@@ -14,6 +14,7 @@ Reading order, from the derivative of np.exp to a model that generates; each pac
     generation     text from a model
     viz            pictures
     tour           the main job: all of it on real text, in minutes
+    book           what the lessons stand on: the ledger of formulas, exercises and their grading
     cli            the command `tinyllm`
 """
 
@@ -42,7 +43,7 @@ __version__ = "0.1.0"
 
 _PACKAGES = (
     "backend", "autograd", "functional", "nn", "optim", "models",
-    "tokenizers", "data", "training", "generation", "viz", "tour",
+    "tokenizers", "data", "training", "generation", "viz", "tour", "book",
 )
 
 __all__ = [

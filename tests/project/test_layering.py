@@ -14,7 +14,7 @@ from tests.project.source import ROOT, Module, imports, modules, parse
 # From the top down. Inside a layer anything goes.
 LAYERS = (
     ("__main__",),
-    ("cli", "tour"),            # the tour is a command that runs commands
+    ("cli", "tour", "book"),    # the tour is a command that runs commands, and commands show the book
     ("training", "generation", "viz"),
     ("models",),
     ("nn", "optim"),
@@ -61,8 +61,8 @@ def breaches(module: Module) -> Iterator[str]:
         if top == "tinyllm":
             target = part(used.name)
             if not user:                            # tinyllm/__init__.py re-exports what a library user needs
-                if target in ("__main__", "cli", "tour"):
-                    yield where + f"the library does not import its command line ({used.name})"
+                if target in ("__main__", "cli", "tour", "book"):
+                    yield where + f"the library does not import its command line or its book ({used.name})"
             elif target not in PARTS:               # `from tinyllm import Tensor`: everything at once, a cycle
                 if (user, target) not in (("cli", "__version__"), ("tour", "__version__")):
                     yield where + f"{used.name}: import from the module that defines it, not from the whole package"
@@ -125,6 +125,7 @@ def test_only_the_backend_names_cupy():
         ("tinyllm/viz/plots.py", "if True:\n    from tqdm import tqdm"),
         ("tinyllm/nn/linear.py", "def f():\n    from cupy import exp"),
         ("tinyllm/__init__.py", "from tinyllm.cli import main"),
+        ("tinyllm/__init__.py", "from tinyllm.book import ledger"),
     ],
 )
 def test_a_breach_is_seen(path, line):

@@ -23,7 +23,7 @@ class MaskedWindows:
     Raises ValueError for tokens shorter than the context or outside the vocabulary, p outside (0, 1], and a
     vocabulary of special tokens alone.
 
-    Devlin et al. 2019, §3.1; Liu et al. 2019, §4.1.
+    Devlin et al. 2019, §3.1; Liu et al. 2019, §4.1; formula F12.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ def mask_tokens(
     Why not always mask_id: it never occurs in the texts a model is used on. A token that may be wrong or right keeps
     the model from trusting what it sees at a place, so that every place must be represented by its context too.
 
-    Devlin et al. 2019, §3.1 and appendix A.1.
+    Devlin et al. 2019, §3.1 and appendix A.1; formula F12.
     """
     maskable = ordinary[ids] if candidates is None else ordinary[ids] & candidates
     draw = np.where(maskable, rng.random(ids.shape), 2.0)

@@ -1,4 +1,4 @@
-"""Windows of a long text, for language models that predict the next token."""
+"""Windows of a long text, for language models that predict the next token (formula F10)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def rotary_table(context: int, head_dim: int, base: float = 10000.0, dtype: Any 
     """cos(t θ_i) and sin(t θ_i) with θ_i = base^(−2i/D), for `rotary`. → two arrays (context, head_dim/2).
 
     Raises ValueError for an odd head_dim.
-    Source: Su et al. 2021, §3.2.2.
+    Source: Su et al. 2021, §3.2.2; formula F6.
     """
     angles = _angles(context, head_dim, base)                                       # (T, D/2)
     return np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)

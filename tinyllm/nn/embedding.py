@@ -1,4 +1,4 @@
-"""Embedding: a learned vector for every token."""
+"""Embedding: a learned vector for every token (formula F6)."""
 
 from __future__ import annotations
 

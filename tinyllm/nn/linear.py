@@ -1,4 +1,4 @@
-"""Linear: the map with weights of its own."""
+"""Linear: the map with weights of its own (formula F7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms with weights of their own."""
+"""Norms with weights of their own (formula F8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Transformer layer: attention between tokens, then a feed-forward network for each (formulas F4 and F5)."""
+"""The Transformer layer: attention between tokens, then a feed-forward network for each (formulas F4, F5 and F16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameters decay."""
+"""Which parameters decay (formula F18)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Schedules: the learning rate's factor as a function of the step, counted from 0. Pure, so a resumed run needs no state.
+"""Schedules: the learning rate's factor as a function of the step, counted from 0 (formula F18). Pure, so a
+resumed run needs no state.
 
     schedule = warmup_cosine(warmup=100, total=2000)
     optimizer.scale_lr(schedule(step))                # before every optimizer.step()
