@@ -20,9 +20,10 @@ BASE = $(VENV)/made-$(HERE)
 TOUR = $(VENV)/tour-$(HERE)
 DEV = $(VENV)/dev-$(HERE)
 PARITY = $(VENV)/parity-$(HERE)
+LESSONS = $(VENV)/lessons-$(HERE)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour test test-slow test-all lint bench parity mutants clean
+.PHONY: help tour lab lessons test test-slow test-all lint bench parity mutants clean
 
 help:    ## this list
 	@echo "tinyllm: a textbook of large language models that runs"
@@ -36,6 +37,15 @@ help:    ## this list
 tour: $(TOUR)    ## learn a tokenizer, train models on real text, write a report (minutes; ARGS=--quick: under one)
 	@echo "== The tour: from text to a model that writes and classifies"
 	@"$(VENV)/bin/tinyllm" tour $(ARGS)
+
+lab: $(LESSONS)    ## open the lessons in JupyterLab, at their table of contents
+	@echo "== The lessons (Ctrl-C twice ends JupyterLab)"
+	@$(PY) -m jupyter lab --LabApp.default_url='/lab/tree/lessons/README.md?factory=Markdown%20Preview' $(ARGS)
+
+lessons: $(LESSONS)    ## run all lessons and refresh their notebooks (ARGS=12_attention: one; ARGS=--check: compare only)
+	@echo "== The lessons"
+	@$(PY) lessons/build.py $(ARGS)
+	@echo "== Done. Next: make lab opens them."
 
 test: $(DEV)    ## the property tests
 	@echo "== Tests"
@@ -95,6 +105,11 @@ $(TOUR): $(BASE) pyproject.toml constraints.txt
 $(DEV): $(BASE) pyproject.toml constraints.txt
 	@echo "== Installing what the tests need: the above with pytest, hypothesis, ruff, mypy"
 	@$(PIP) -e ".[dev]"
+	@touch $(TOUR) $@
+
+$(LESSONS): $(BASE) pyproject.toml constraints.txt
+	@echo "== Installing what the lessons need: the tour's packages with JupyterLab, jupytext, hypothesis (large)"
+	@$(PIP) -e ".[lessons]"
 	@touch $(TOUR) $@
 
 $(PARITY): $(DEV)

@@ -12,7 +12,7 @@ import pytest
 from tests.project.source import ROOT
 
 # README.md is named, not searched for: without it this fails.
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")), *sorted((ROOT / "datasets").glob("**/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "lessons/README.md", *sorted((ROOT / "datasets").glob("**/*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(
     r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)"                                   # [text](link "title"), ![text](link)
@@ -128,7 +128,7 @@ def test_every_make_target_is_listed():
 
 def test_make_help_prints_them():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
-    for target in ("tour", "test", "test-all", "lint", "bench", "parity", "mutants", "clean"):
+    for target in ("tour", "lab", "lessons", "test", "test-all", "lint", "bench", "parity", "mutants", "clean"):
         assert re.search(rf"^  make {target} +\S", listed, re.MULTILINE)
 
 

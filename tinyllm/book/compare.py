@@ -33,10 +33,12 @@ def difference(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8) 
 
 
 def plain(x: Any) -> Any:
-    """Tensors, NumPy scalars and Python numbers as arrays; anything else as it is."""
+    """Tensors and numbers as arrays, NumPy's booleans as Python's; anything else as it is."""
     if isinstance(x, Tensor):
         return x.data
-    if isinstance(x, np.generic | int | float) and not isinstance(x, bool):
+    if isinstance(x, bool | np.bool_):
+        return bool(x)
+    if isinstance(x, np.generic | int | float):
         return np.asarray(x)
     return x
 

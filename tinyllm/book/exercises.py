@@ -145,6 +145,7 @@ def _on_drawn(exercise: Exercise, attempt: Callable[[tuple], None]) -> None:
         max_examples=exercise.examples, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck), phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
     )
+    assert exercise.inputs is not None
     with _quiet():
         settings(hypothesis.given(exercise.inputs)(lambda args: attempt(args)))()
 

@@ -13,13 +13,17 @@ from .exercises import Exercise, Result, grade
 PROGRESS = "progress.json"
 
 
-def lessons_folder() -> Path:
-    """Where the lessons are: the working folder, the one around it, or the checkout. Raises FileNotFoundError elsewhere."""
-    checkout = Path(__file__).resolve().parents[2] / "lessons"
-    for folder in (Path.cwd(), Path.cwd().parent, checkout):
-        if (folder / "exercises").is_dir() and folder.name == "lessons":
-            return folder
-    raise FileNotFoundError(f"no folder `lessons` at {Path.cwd()}, above it, or at {checkout}: open the notebook in a clone")
+def find_lessons() -> Path:
+    """The folder of the lessons: the one a notebook runs in, else the checkout's. Raises FileNotFoundError without either."""
+    folder = Path.cwd() if (Path.cwd() / "exercises").is_dir() else ledger.lessons_folder()
+    if folder is None:
+        raise FileNotFoundError(f"no lessons in {Path.cwd()}, nor where tinyllm is installed: open the notebook in a clone")
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    """The lessons that have exercises, in order."""
+    return [path.stem for path in sorted((folder / "exercises").glob("[0-9]*.py"))]
 
 
 class Lesson:
@@ -66,7 +70,7 @@ class Lesson:
             state = f"solved on {entry['solved']}" if entry.get("solved") else "open"
             print(f"  {number}  {exercise.title:<60} {state}")
         done = sum(bool(entry["solved"]) for entries in mine.values() for entry in entries.values())
-        print(f"{done} solved in all lessons. `tinyllm progress` shows the whole table; {PROGRESS} is the file to hand in.")
+        print(f"{done} solved in all lessons. `tinyllm progress` shows the table; lessons/{PROGRESS} is the file to hand in.")
 
     def formulas(self) -> ledger.Part:
         """The lesson's part of the ledger of formulas."""
@@ -75,4 +79,4 @@ class Lesson:
 
 def open_lesson(name: str, strict: bool = False) -> Lesson:
     """The lesson of this name, such as "12_attention". Raises FileNotFoundError where there are no lessons."""
-    return Lesson(name, lessons_folder(), strict)
+    return Lesson(name, find_lessons(), strict)
