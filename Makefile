@@ -40,7 +40,7 @@ tour: $(TOUR)    ## learn a tokenizer, train models on real text, write a report
 
 lab: $(LESSONS)    ## open the lessons in JupyterLab, at their table of contents
 	@echo "== The lessons (Ctrl-C twice ends JupyterLab)"
-	@$(PY) -m jupyter lab --LabApp.default_url='/lab/tree/lessons/README.md?factory=Markdown%20Preview' $(ARGS)
+	@$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/lessons/README.md $(ARGS)
 
 lessons: $(LESSONS)    ## run all lessons and refresh their notebooks (ARGS=12_attention: one; ARGS=--check: compare only)
 	@echo "== The lessons"
@@ -107,9 +107,11 @@ $(DEV): $(BASE) pyproject.toml constraints.txt
 	@$(PIP) -e ".[dev]"
 	@touch $(TOUR) $@
 
-$(LESSONS): $(BASE) pyproject.toml constraints.txt
+# jupyterlab.json: Markdown opens as a page, not as source, and nobody is asked about news.
+$(LESSONS): $(BASE) pyproject.toml constraints.txt lessons/jupyterlab.json
 	@echo "== Installing what the lessons need: the tour's packages with JupyterLab, jupytext, hypothesis (large)"
 	@$(PIP) -e ".[lessons]"
+	@mkdir -p "$(VENV)/share/jupyter/lab/settings" && cp lessons/jupyterlab.json "$(VENV)/share/jupyter/lab/settings/overrides.json"
 	@touch $(TOUR) $@
 
 $(PARITY): $(DEV)

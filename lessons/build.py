@@ -55,7 +55,7 @@ def source_of(name: str) -> nbformat.NotebookNode:
     """The notebook that NAME.py describes, without outputs; the same bytes every time."""
     notebook = jupytext.read(HERE / f"{name}.py", fmt="py:percent")
     notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     })
     for i, cell in enumerate(notebook.cells):
