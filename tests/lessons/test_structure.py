@@ -43,7 +43,7 @@ def test_it_opens_with_question_times_and_aim(path):
     text = path.read_text(encoding="utf-8")
     head = HEAD.match(text.removeprefix("# %% [markdown]\n"))
     assert head, "the first cell is not of the form of the other lessons' (see 12_attention.py)"
-    assert head["number"] == path.stem[:2].lstrip("0")
+    assert head["number"] == path.stem[:2]
     assert 10 <= int(head["reading"]) <= 60 and 1 <= int(head["running"]) < 120
 
 
