@@ -371,8 +371,8 @@ viz.loss_curve(curves, ylabel="bits per character (held-out text)", title="The n
 # Read the picture honestly. The network passes the bigram: it uses more than the previous token. It does not reach the
 # 3-gram, which took a moment to count. A small network that has read the text once cannot yet compete with a table that
 # remembers all of it. What speaks for the network is the slope: five times the training brought a large step, and the curve
-# still falls, while counting is finished. (The project's tour trains for minutes instead of half a minute and draws the
-# same picture: `make tour`.)
+# still falls, while counting is finished. (The project's tour, `make tour`, trains a network of twice this width for longer
+# and draws the same kind of picture.)
 #
 # ## Where it wins, and where it does not
 #
@@ -424,7 +424,7 @@ for name, (met, new) in table.items():
 assert table["5-gram"][1] - table["5-gram"][0] > 2 * (table["network"][1] - table["network"][0])
 together = -np.log(0.5 * np.exp(-network) + 0.5 * np.exp(-by_count[5]))
 print(f"5-gram {by_count[5].mean():.3f}, network {network.mean():.3f}, both probabilities averaged {together.mean():.3f} nats")
-assert together.mean() < by_count[5].mean() - 0.02
+assert together.mean() < by_count[5].mean() - 0.01
 viz.bars({"5-gram, known": table["5-gram"][0], "5-gram, new": table["5-gram"][1],
           "network, known": table["network"][0], "network, new": table["network"][1]},
          "nats a token (held-out text)", "The 5-gram lives on contexts it has met; the network less so")
@@ -433,8 +433,9 @@ viz.bars({"5-gram, known": table["5-gram"][0], "5-gram, new": table["5-gram"][1]
 # The table is far ahead where it can look up, and much of that lead is gone where it cannot. The network is behind in both,
 # but nearly as good on new contexts as on known ones: it does not look up, it **generalises**. And the last line is the
 # interesting one. The plain mean of the two probabilities is better than either. So the network knows something that the
-# 5-gram does not know. That is what grows with size and training. Language models of the usual size see few long contexts
-# twice; there, a table has nothing to say.
+# 5-gram does not know. Here that is a small part. But most long contexts of a new text were never written before, and there
+# a table has nothing to say; whatever is to be known beyond it must come from something that generalises. That is why one
+# trains larger networks on more text, and does not count longer n-grams.
 
 # %% [markdown]
 # ## Break it: without the mask (F10)
