@@ -261,7 +261,7 @@ print("largest difference", float(np.abs(at_once - one_by_one).max()))
 print("tokens read: 8 at once,", sum(range(1, 9)), "one by one")
 
 # %% [markdown]
-# For a window of $T$ tokens that is $T$ against $T(T+1)/2$ tokens read: at $T = 64$, a factor of 32. A recurrent network
+# For a window of $T$ tokens that is $T$ against $T(T+1)/2$ tokens read: at $T = 64$ a factor of 32.5. A recurrent network
 # (lesson 16) gets its $T$ guesses in one pass too, but must take the $T$ steps one after the other.
 
 # %% [markdown]
