@@ -286,9 +286,9 @@ print(f"printed: source changed {source_moves:.3f}, later token {future_moves:.3
 assert source_moves == 0 and future_moves > 0.01 and past_moves > 0.01
 
 # %% [markdown]
-# Both numbers are the wrong way round. A decoder has to look at the source, and this one does not depend on it at all: it
-# would "translate" every sentence into the same. And it must *not* look at the later words of its own output, because when
-# it writes they do not exist yet; this one does.
+# The first two numbers are the wrong way round. A decoder has to look at the source, and this one does not depend on it at
+# all: it would "translate" every sentence into the same. And it must *not* look at the later words of its own output,
+# because when it writes they do not exist yet; this one does.
 
 # %% [markdown]
 # ## The decoder layer of the prose (F5)
