@@ -240,10 +240,10 @@ print(f"{classifier.n_parameters():,} parameters, of which {classifier.head.n_pa
 # is chosen. (Why so strict? Lesson 21 breaks the rule and shows the price.)
 #
 # Three networks from the same first weights, on the same stream of batches of 64 reviews; the pooling differs. Muon (lesson
-# 9) moves the matrices. Max and CLS get 400 steps, the mean 800: it needs them, as you will see. Predict: for how many
+# 9) moves the matrices. Max gets 400 steps, CLS 500, the mean 800: they need them, as you will see. Predict: for how many
 # steps will the validation accuracy stay at 50 %?
 
-# %%
+# %% tags=["varies"]
 def learn_from(side, classifier, steps, size=64, every=50):
     config = TrainConfig(steps=steps, optimizer="muon", muon_lr=0.03, lr=5e-3, weight_decay=0.01, schedule="linear",
                          warmup=steps // 10, min_lr=0.0, eval_every=every, log_every=every, workers=1)
@@ -257,27 +257,27 @@ def guesses(classifier, side):
 
 
 trained, curves = {}, {}
-for how, steps in (("max", 400), ("cls", 400), ("mean", 800)):
+for how, steps in (("max", 400), ("cls", 500), ("mean", 800)):
     trained[how] = new_classifier(how)
     history = learn_from(learn, trained[how], steps)
     curves[how] = [(record["step"], record["accuracy"]) for record in history.valid]
-leaves = {how: next(step for step, share in curve if share > 0.6) for how, curve in curves.items()}
+leaves = {how: next((step for step, share in curve if share > 0.6), 800) for how, curve in curves.items()}
 print("first evaluation above 60 %, step:", leaves)
-assert min(leaves.values()) > 50 and max(leaves.values()) == leaves["mean"]
+assert min(leaves.values()) > 50 and leaves["mean"] > leaves["max"]
 viz.lines(curves, "step", "share of validation reviews right", "A long plateau at 50 %, then each finds the order of words",
           baselines={"any bag of words": 0.5, "words and pairs (test)": pairs_right.mean()})
 
-# %%
+# %% tags=["varies"]
 accuracy = {}
 for how, classifier in trained.items():
     right = guesses(classifier, report) == report.labels
     accuracy[how] = [right.mean(), *(right[level == k].mean() for k in (1, 2, 3))]
     print(f"{how:5} test accuracy {accuracy[how][0]:.1%}; by level", ", ".join(f"{a:.1%}" for a in accuracy[how][1:]))
-assert min(share for shares in accuracy.values() for share in shares) > 0.9
+assert min(accuracy["max"]) > 0.9 and min(accuracy["cls"]) > 0.8 and accuracy["mean"][0] > 0.55
 methods = {"words": [0.5] * 4, "words and pairs": [pairs_right.mean(), *by_pairs],
            **{f"network, {how}": accuracy[how] for how in accuracy}}
 viz.heatmap(np.array(list(methods.values())), "reviews of the test side", "method",
-            "The networks learned the order",
+            "Order can be learned",
             label="share right", values=True, rows=list(methods), columns=["all", "level 1", "level 2", "level 3"])
 
 # %% [markdown]
@@ -288,10 +288,11 @@ viz.heatmap(np.array(list(methods.values())), "reviews of the test side", "metho
 # the start no combination is represented. XOR in lesson 7 is the same problem in its smallest form. A loss that stays at ln
 # 2 for a while is not always a bug, and how long it stays depends on the rate, the width and luck.
 #
-# **The mean is last.** A likely reason is in the gradients. Under a maximum each feature's gradient goes undivided to the
-# one token that won, and under CLS it all goes to one place that attention can fill as it likes. Under a mean each of about
-# 18 tokens gets 1/18 of it, and the one telling vector is diluted by 17 others. Do not take "never the mean" home as a law:
-# these are three runs on one task in which a single place decides, and with enough steps the mean gets there as well. Where
+# **The mean is last**, and it is the least reliable: start it with another seed (`new_classifier("mean", seed=2)`) and 800
+# steps may not be enough. A likely reason is dilution. What tells the twins apart sits in one or two of about 18 vectors;
+# in their mean that difference is an eighteenth of itself, among 17 others that say nothing. (That the *gradient* of each
+# token is an eighteenth too cannot be the reason: AdamW and Muon divide by the gradient's size.) Under a maximum one token
+# can speak for the whole text, and CLS lets attention choose who speaks. Do not take "never the mean" home as a law: where
 # the evidence is spread over all words of a text, as in the docstrings of lesson 21, averaging is what one wants. Which
 # pooling is best is a question for the validation side.
 #
@@ -308,7 +309,7 @@ viz.heatmap(np.array(list(methods.values())), "reviews of the test side", "metho
 # The logit is a sum of one **vote** for each token. Here are the votes (logit of positive minus logit of negative) of the
 # mean network for a pair of twins:
 
-# %%
+# %% tags=["varies"]
 classifier = trained["mean"]
 
 
@@ -327,22 +328,21 @@ assert learn.names == ("negative", "positive")
 twin = ("the plot was not dull , it was clever", "the plot was not clever , it was dull")
 pieces, vote, sums = zip(*map(votes, twin))
 print(f"sum of votes and bias: {sums[0]:+.2f} and {sums[1]:+.2f}")
-assert sums[0] > 0.3 and sums[1] < -0.3
-viz.token_strip(pieces[0], vote[0], "Here 'not' votes for positive …", label="vote for positive", diverging=True)
+assert sums[0] > sums[1]
+viz.token_strip(pieces[0], vote[0], "Votes in the positive review …", label="vote for positive", diverging=True)
 
-# %%
+# %% tags=["varies"]
 for word in (" not", " clever", " dull"):
     first, second = (votes[tokens.index(word)] for tokens, votes in zip(pieces, vote))
     print(f"vote of{word:7}: {first:+.2f} in the first review, {second:+.2f} in the second")
-    assert word != " not" or (first > 0.5 and second < -0.5)
-viz.token_strip(pieces[1], vote[1], "… and here, where it denies 'clever', for negative",
+viz.token_strip(pieces[1], vote[1], "… and in its negative twin",
                 label="vote for positive", diverging=True)
 
 # %% [markdown]
-# In a bag of words each word has one weight for ever. Here *clever* happens to vote much the same in both reviews. The word
-# that changes sides is *not*: its vector has been through two layers of attention and says no longer "not" but "not dull"
-# or "not clever". A vote is given by a place, and a place holds more than its word; so do not read such a picture as "this
-# word is good".
+# In a bag of words each word has one weight for ever. Here you see the same words, and other votes. In our run *clever*
+# votes much the same in both reviews, while *not* and *dull* change sides. The vector of *not* has been through two layers
+# of attention and says no longer "not" but "not dull" or "not clever". A vote is given by a place, and a place holds more
+# than its word; so do not read such a picture as "this word is good".
 
 # %% [markdown]
 # ## Counting mistakes: accuracy, F1, confusion (T1)
@@ -399,7 +399,7 @@ viz.confusion_map(counts, topics.names, "Few docstrings are taken for another pa
 # (look at the column of the largest class). The library counts the same way
 # ([tinyllm/training/objectives.py](../tinyllm/training/objectives.py)):
 
-# %%
+# %% tags=["varies"]
 sums = measure(trained["max"], Classification(), batches(report).evaluation(), workers=1)
 np.testing.assert_array_equal(sums["confusion"], confusion_of(report.labels, guesses(trained["max"], report), 2))
 print("negation, max pooling:", Classification().metrics(sums))
@@ -411,7 +411,7 @@ print("negation, max pooling:", Classification().metrics(sums))
 # the error is small? Predict: the answer for one text, alone and in the company of longer and longer texts, (a) stays, (b)
 # moves a little, (c) can turn over.
 
-# %%
+# %% tags=["varies"]
 def leaky_mean(classifier, ids, mask):
     """Logits, the mean taken over all places as printed."""
     with no_grad():
@@ -434,7 +434,7 @@ assert turned > 10 and (masked == guesses(mean, report)).all()
 # For most reviews the network is so sure that the leak does not turn it over. For some it does. Here is the one whose
 # probability moves most:
 
-# %%
+# %% tags=["varies"]
 moves = np.abs(F.softmax(alone)[:, 1] - F.softmax(together)[:, 1])
 row = rows[moves.argmax()]
 positive = {"mean over real tokens": [], "mean over all places": []}
@@ -445,7 +445,7 @@ for n in range(38 - len(row)):
     positive["mean over all places"].append((n, F.softmax(leaky_mean(mean, ids, mask)[0])[1]))
 steady, moved = (np.ptp([p for _, p in curve]) for curve in positive.values())
 print(f"“{report.texts[moves.argmax()]}”: P(positive) moves by {steady:.6f} with the mask, by {moved:.3f} without")
-assert steady < 1e-3 and moved > 0.3
+assert steady < 1e-3 and moved > 0.1
 viz.lines(positive, "how many tokens its longest neighbour is longer", "probability of 'positive'",
           "Without the mask, one text's answer depends on its neighbours")
 
@@ -462,7 +462,7 @@ viz.lines(positive, "how many tokens its longest neighbour is longer", "probabil
 # The network that solved the task saw 3,000 reviews. Give it 120, as often as it likes. Predict both curves: the loss on
 # those 120, and the loss on the validation reviews.
 
-# %%
+# %% tags=["varies"]
 few = learn.rows(np.arange(120))
 history = learn_from(few, new_classifier("max"), steps=160, size=32, every=10)
 overfit = {"its 120 training reviews": [(r["step"], r["loss"]) for r in history.train],

@@ -85,8 +85,7 @@ check(5, mean_f1)
 #
 # $$\frac{\partial L}{\partial h_{btc}} = \frac{m_{bt}}{n_b}\, g_{bc}$$
 #
-# Real tokens share the gradient in equal parts, padding gets nothing. This is the division that makes the mean learn late
-# in the lesson.
+# Real tokens share the gradient in equal parts, padding gets nothing.
 
 # %%
 def gradient_of_mean(mask, g):
