@@ -528,7 +528,7 @@ viz.lines(paths, "step", "x", "With a path forgotten, descent walks to the wrong
 # updates shrink, the run looks converged, no error is raised. Which test notices?
 # `test_a_node_used_twice_adds_its_gradients` in [tests/autograd/test_graph.py](../tests/autograd/test_graph.py), and more
 # sternly `test_shared_nodes_equal_the_expression_written_out` in the same file: it draws random expressions in which values
-# are shared, and writes each of them out a second time so that nothing is.
+# are used many times, and compares with a second way of differentiating them, from the inputs forward.
 
 # %% [markdown]
 # ## Exercises
