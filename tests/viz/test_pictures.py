@@ -84,3 +84,99 @@ def test_loss_curve_draws_every_point_and_names_every_baseline():
 def test_a_curve_without_points_is_refused():
     with pytest.raises(ValueError, match="nothing was logged yet"):
         viz.loss_curve({"loss": []})
+
+
+# ---------------------------------------------------------------- general pictures
+
+
+def test_a_picture_shows_itself():
+    png = viz.bars({"a": 1.0}, "height", "one bar")._repr_png_()
+    assert png.startswith(b"\x89PNG") and len(png) > 1000
+
+
+def test_lines_draws_curves_and_baselines():
+    fig = viz.lines({"a": [(1, 2.0), (2, 1.0)], "b": (np.array([1, 3]), np.array([4.0, 5.0]))}, "step", "loss", "two",
+                    baselines={"chance": 3.0}, logy=True)
+    ax = fig.axes[0]
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    assert drawn["a"] == [[1, 2], [2, 1]] and drawn["b"] == [[1, 4], [3, 5]]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left"), ax.get_yscale()) == ("step", "loss", "two", "log")
+    assert "chance 3.00" in texts(ax)
+
+
+def test_heatmap_draws_every_number():
+    matrix = np.array([[1.0, -2.0], [0.25, np.nan]])
+    fig = viz.heatmap(matrix, "to", "from", "a matrix", label="weight", rows=["r", "s"], columns=["c", "d"], values=True,
+                      diverging=True)
+    ax, bar = fig.axes
+    assert texts(ax) == ["1", "−2", "0.25", "nan"] and bar.get_ylabel() == "weight"
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["r", "s"] and fig.get_suptitle() == "a matrix"
+    assert ax.images[0].norm.vmin == -ax.images[0].norm.vmax == -2.0
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("to", "from")
+
+
+def test_bars_and_histogram_draw_what_they_are_given():
+    ax = viz.bars({"a": 1.5, "b": -2.0}, "size", "bars", baseline=1.0, baseline_name="usual").axes[0]
+    assert [patch.get_height() for patch in ax.patches] == [1.5, -2.0] and texts(ax) == ["1.5", "−2"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["usual (1)"]
+    ax = viz.histogram({"x": [0.0, 0.1, 0.9], "y": [[0.6]]}, "value", "spread", bins=[0.0, 0.5, 1.0]).axes[0]
+    assert [patch.get_data().values.tolist() for patch in ax.patches] == [[2, 1], [0, 1]]
+    assert ax.get_xlabel() == "value" and ax.get_ylabel() == "count a bin"
+
+
+def test_token_strip_shows_every_token_once_in_order():
+    ax = viz.token_strip(["a b", "\n", "", "€"], [0.0, 1.0, 2.0, 3.0], "strip", label="surprise").axes[0]
+    assert texts(ax) == ["a·b", "⏎", "∅", "€"] and len(ax.patches) == 4
+
+
+def test_graph_names_values_and_gradients_and_leaves_the_graph_alone():
+    from tinyllm import Tensor
+
+    x, y = (Tensor(value, requires_grad=True) for value in (2.0, 3.0))
+    product = x * y
+    z = product + x
+    shown = texts(viz.graph(z, {"x": x, "y": y, "xy": product, "z": z}).axes[0])
+    assert {"x\n2\n∂ 4", "y\n3\n∂ 2", "xy\nnp.multiply\n6\n∂ 1", "z\nnp.add\n8\n∂ 1"} == set(shown)
+    assert x.grad is None
+    z.backward()
+    assert x.grad == 4.0 and y.grad == 2.0
+    with pytest.raises(RuntimeError, match="was freed"):
+        viz.graph(z)
+
+
+def test_surface_path_starts_at_the_ring_and_ends_at_the_dot():
+    path = np.array([[1.0, 1.0], [0.5, 0.25], [0.0, 0.0]])
+    ax = viz.surface_path(lambda x, y: x**2 + y**2, {"descent": path}, (-2, 2), (-2, 2), "a bowl").axes[0]
+    lines = {line.get_label(): line.get_xydata() for line in ax.lines}
+    np.testing.assert_array_equal(lines["descent"], path)
+    ends = [line.get_xydata().ravel().tolist() for line in ax.lines if len(line.get_xydata()) == 1]
+    assert ends == [[1.0, 1.0], [0.0, 0.0]]
+
+
+def long_graph():
+    from tinyllm import Tensor
+
+    x = Tensor(1.0, requires_grad=True)
+    for _ in range(60):
+        x = x + 1.0
+    return x
+
+
+@pytest.mark.parametrize("draw, words", [
+    (lambda: viz.lines({}, "x", "y", "t"), "nothing to draw"),
+    (lambda: viz.lines({"a": ([1, 2], [1])}, "x", "y", "t"), "both must have one length"),
+    (lambda: viz.lines({"a": [(1, 0.0)]}, "x", "y", "t", logy=True), "no place for numbers <= 0"),
+    (lambda: viz.heatmap(np.zeros(3), "x", "y", "t"), "needs two axes"),
+    (lambda: viz.heatmap(np.full((1, 1), np.nan), "x", "y", "t"), "no value is finite"),
+    (lambda: viz.heatmap(np.zeros((2, 1)), "x", "y", "t", rows=["a"]), "one name a row, so 2"),
+    (lambda: viz.bars({}, "y", "t"), "at least one value"),
+    (lambda: viz.histogram({"a": []}, "x", "t"), "at least one, and all finite"),
+    (lambda: viz.token_strip([]), "nothing to draw"),
+    (lambda: viz.token_strip(["a"], [1.0, 2.0]), "one value a token"),
+    (lambda: viz.graph(long_graph()), "more than 40 nodes"),
+    (lambda: viz.surface_path(lambda x, y: x * 0, {}, (0, 1), (0, 1), "t"), "does not vary"),
+    (lambda: viz.surface_path(lambda x, y: x, {"p": [1.0]}, (0, 1), (0, 1), "t"), "one point"),
+])
+def test_what_cannot_be_drawn_is_refused(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw()

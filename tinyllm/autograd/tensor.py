@@ -225,6 +225,11 @@ class Tensor(Operators):
             notes.append("requires_grad=True" if self._node.op is None else f"from={self._node.op.name}")
         return f"{name}({', '.join(notes)})"
 
+    def _repr_html_(self) -> str:
+        from .html import tensor_html
+
+        return tensor_html(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 

@@ -28,6 +28,11 @@ class History:
     def add(self, record: Record) -> None:
         (self.train if record["split"] == "train" else self.valid).append(record)
 
+    def _repr_html_(self) -> str:
+        from .history_html import history_html
+
+        return history_html(self)
+
 
 class Records:
     """metrics.jsonl, a line a record. On resuming, lines after the checkpoint's step go: those steps are run again.

@@ -1,9 +1,18 @@
-"""Pictures, by matplotlib, in one look: curves (how training goes), attention (where a model looks), classification (what it
-confuses, and how it compares), style."""
+"""Pictures, by matplotlib, in one look. In reading order: style (the look, and how a figure shows itself), curves, amounts
+(bars, histograms), matrices, attention (where a model looks), classification (what it confuses, and how it compares), tokens (a
+text as a model sees it), expressions (the graph of a computation), surfaces (ways down a function)."""
 
-from .curves import loss_curve
+from .style import figure, save
+from .curves import lines, loss_curve
+from .amounts import bars, histogram
+from .matrices import heatmap
 from .attention import attention_heads, attention_map
 from .classification import accuracy_bars, confusion_map
-from .style import figure, save
+from .tokens import token_strip
+from .expressions import graph
+from .surfaces import surface_path
 
-__all__ = ["accuracy_bars", "attention_heads", "attention_map", "confusion_map", "figure", "loss_curve", "save"]
+__all__ = [
+    "accuracy_bars", "attention_heads", "attention_map", "bars", "confusion_map", "figure", "graph", "heatmap", "histogram",
+    "lines", "loss_curve", "save", "surface_path", "token_strip",
+]

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import figure
+from .matrices import name_axes
+from .style import figure, visible
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 def attention_map(weights: np.ndarray, tokens: Sequence[str], title: str = "attention") -> Figure:
@@ -23,14 +26,10 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str], title: str = "atte
         raise ValueError(f"attention of shape {weights.shape} for {len(tokens)} tokens: one row and one column a token")
     size = 2.0 + 0.28 * len(tokens)
     with figure(size + 0.8, size) as (fig, ax):
-        image = ax.imshow(weights, cmap="Greys", vmin=0.0, vmax=max(float(weights.max()), 1e-9))
-        names = [token.replace("\n", "⏎").replace(" ", "·") or "∅" for token in tokens]
-        ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=8)
-        ax.set_yticks(range(len(names)), names, family="monospace", fontsize=8)
+        image = _draw(ax, weights, tokens, max(float(weights.max()), 1e-9))
         ax.set_xlabel("token looked at")
         ax.set_ylabel("token that looks")
         ax.set_title(title)
-        ax.grid(False)
         fig.colorbar(image, ax=ax, label="weight (a row sums to 1)", shrink=0.8)
     return fig
 
@@ -46,18 +45,22 @@ def attention_heads(weights: np.ndarray, tokens: Sequence[str], title: str = "at
     with figure(side * columns + 1.0, side * rows + 0.7) as (fig, first):
         first.remove()
         grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        names = [token.replace("\n", "⏎").replace(" ", "·") or "∅" for token in tokens]
         for unused in grid.flat[len(weights):]:
             unused.remove()
         axes = list(grid.flat[:len(weights)])
         for h, ax in enumerate(axes):
-            image = ax.imshow(weights[h], cmap="Greys", vmin=0.0, vmax=1.0)
-            ax.set_xticks(range(len(names)), names, rotation=90, family="monospace", fontsize=8)
-            ax.set_yticks(range(len(names)), names, family="monospace", fontsize=8)
+            image = _draw(ax, weights[h], tokens, 1.0)
             ax.set_title(f"head {h + 1}", fontsize=9)
-            ax.grid(False)
         fig.supxlabel("token looked at", fontsize=10)
         fig.supylabel("token that looks", fontsize=10)
         fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         fig.colorbar(image, ax=axes, label="weight (a row sums to 1)", shrink=0.6)
     return fig
+
+
+def _draw(ax: Axes, weights: np.ndarray, tokens: Sequence[str], most: float) -> AxesImage:
+    image = ax.imshow(weights, cmap="Greys", vmin=0.0, vmax=most)
+    names = [visible(token) for token in tokens]
+    name_axes(ax, names, names, (0.2, 0.2), family="monospace")
+    ax.grid(False)
+    return image

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import COLOURS, figure
+from .matrices import name_axes, write_cells
+from .style import COLOURS, HATCHES, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,13 +26,8 @@ def confusion_map(counts: np.ndarray, names: Sequence[str], title: str = "confus
     size = 2.4 + 0.42 * len(names)
     with figure(size + 0.8, size) as (fig, ax):
         image = ax.imshow(share, cmap="Greys", vmin=0.0, vmax=1.0)
-        for i, row in enumerate(counts):
-            for j, n in enumerate(row):
-                if n:
-                    colour = "white" if share[i, j] > 0.55 else "black"
-                    ax.text(j, i, str(n), ha="center", va="center", fontsize=8, color=colour)
-        ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        ax.set_yticks(range(len(names)), names)
+        write_cells(ax, image, [[str(n) if n else "" for n in row] for row in counts])
+        name_axes(ax, names, names, (0.42, 0.42), fontsize=10)
         ax.set_xlabel("predicted")
         ax.set_ylabel("true")
         ax.set_title(title)
@@ -48,14 +44,13 @@ def accuracy_bars(
     `chance` draws the accuracy of always answering the commonest label.
     """
     n = len(accuracies)
-    hatches = ("", "//", "..", "xx", "\\\\", "++", "oo")
     with figure(7.5, 4.2) as (fig, ax):
         for i, (name, values) in enumerate(accuracies.items()):
             for j, value in enumerate(values):
                 if value is None:
                     continue
                 x = j + (i - (n - 1) / 2) * 0.8 / n
-                ax.bar(x, value, 0.8 / n * 0.92, color=COLOURS[i % len(COLOURS)], hatch=hatches[i % len(hatches)],
+                ax.bar(x, value, 0.8 / n * 0.92, color=COLOURS[i % len(COLOURS)], hatch=HATCHES[i % len(HATCHES)],
                        edgecolor="white", label=name if j == next(k for k, v in enumerate(values) if v is not None) else None)
                 ax.text(x, value + 0.01, f"{value:.2f}", ha="center", fontsize=8)
         if chance is not None:
