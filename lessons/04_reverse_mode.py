@@ -607,7 +607,7 @@ print(f"distance after 39 steps: with reset {math.sqrt(reset[-1]):.4f} m, withou
 assert math.sqrt(reset[-1]) < 0.01 and math.sqrt(max(kept[-10:])) > 3.0
 distances = {"reset": list(enumerate(np.sqrt(reset))), "not reset": list(enumerate(np.sqrt(kept)))}
 fig = viz.lines(distances, "step", "distance from the basket (m)", "With old gradients never forgotten, the ball swings past")
-fig.axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+fig.axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
 fig
 
 # %% [markdown]
