@@ -171,7 +171,7 @@ both = causal & padding                                 # (2, 1, 6, 6)
 print(padding.shape, "&", causal.shape, "→", both.shape, " true entries:", causal.sum(), both.sum(axis=(1, 2, 3)))
 assert causal.sum() == 6 * 7 // 2 and list(both.sum(axis=(1, 2, 3))) == [21, 18]
 
-with viz.figure(7.6, 2.9) as (fig, ax):
+with viz.figure(7.6, 3.4) as (fig, ax):
     ax.remove()
     for i, (name, shown) in enumerate((("causal", causal), ("padding, length 4", padding[1, 0].repeat(6, axis=0)),
                                        ("both", both[1, 0]))):

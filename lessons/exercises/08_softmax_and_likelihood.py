@@ -132,8 +132,8 @@ EXERCISES = [
         inputs=logits_and_targets(),
         mistakes=(
             Mistake(lambda logits, targets: -np.sum(log_of_right(logits, targets)), "The mean over the N places, not the sum."),
-            Mistake(lambda logits, targets: np.mean(log_of_right(logits, targets)), "The minus is missing: costs are positive."),
-            Mistake(lambda logits, targets: -np.mean(log_of_right(logits, targets)) / np.log(2), "That is in bits. Nats: ln."),
+            Mistake(lambda logits, targets: np.mean(log_of_right(logits, targets)), "The minus is missing."),
+            Mistake(lambda logits, targets: -np.mean(log_of_right(logits, targets)) / np.log(2), "Those are bits. Nats: ln."),
             Mistake(
                 lambda logits, targets: -np.log(np.mean(np.exp(log_of_right(logits, targets)))),
                 "First the logarithm of each probability, then the mean: a product of probabilities becomes a sum of logs.",
