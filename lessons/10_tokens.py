@@ -46,7 +46,7 @@ check = lesson.check
 # see at all. We ask three things of a good answer:
 #
 # 1. **Nothing gets lost.** Every text has tokens, and from the tokens the same text comes back.
-# 2. **Few tokens.** The work of a model grows with the number $T$ of tokens, and attention's with $T^2$.
+# 2. **Few tokens.** The work of a model grows with the number $T$ of tokens, and that of attention (lesson 12) with $T^2$.
 # 3. **Few different tokens.** Each of the $V$ tokens of the **vocabulary** gets a row of numbers of its own (lesson 11) and
 # a score of its own at the output (lesson 8). And a row learns only when its token occurs.
 #
@@ -124,8 +124,8 @@ viz.lines({"held-out words": (sizes, unknown)}, "words in the vocabulary (the mo
 # we look at its rule below.) What is more, the table knows nothing of what it holds: "merge", "merges" and "merged" are
 # three unrelated numbers.
 #
-# Characters: nothing too rare, input too long. Words: input short, table never complete. We want something between, with a
-# safe ground beneath it. The ground comes first.
+# Characters: a small table, but a long input, and unknown signs. Words: a short input, but a large table, never complete.
+# We want something between, with a safe ground beneath it. The ground comes first.
 
 # %% [markdown]
 # ## The ground: bytes
@@ -159,7 +159,8 @@ def utf8(code_point):
 
 
 for character in "aé語😀":
-    print(character, f"U+{ord(character):04X}", [f"{byte:08b}" for byte in utf8(ord(character))], utf8(ord(character)))
+    print(character, f"{ord(character):,} = U+{ord(character):04X}", [f"{byte:08b}" for byte in utf8(ord(character))],
+          utf8(ord(character)))
 every_code_point = [i for i in range(0x110000) if not 0xD800 <= i <= 0xDFFF]        # those between are no characters
 sample = random.Random(0).sample(every_code_point, 100_000) + list(range(0x900))
 assert all(utf8(i) == list(chr(i).encode("utf-8")) for i in sample)
@@ -218,7 +219,7 @@ while True:
         break
     print(f"{counts[best]} × {best[0]!r} + {best[1]!r}".ljust(20), end="→ ")
     spelled = [merge(word, best, "".join(best)) for word in spelled]
-    print("  ".join(" ".join(word).replace("  ", " · ") for word in [[s.replace(" ", "·") for s in w] for w in spelled]))
+    print("  ".join(" ".join(symbol.replace(" ", "·") for symbol in word) for word in spelled))
     steps.append(sum(map(len, spelled)))
 print("tokens:", steps)
 assert steps == [26, 20, 17, 14, 12]
@@ -305,8 +306,8 @@ assert list(split_words("I don't know 42 things!")) == ["I", " don", "'t", " kno
 
 # %% [markdown]
 # Read it as six alternatives, tried from the left: endings such as 't; letters, digits, or signs, each with at most one
-# space before them; and white space. The space goes with the word behind it, so that a sentence needs no tokens for its
-# spaces. Joined, the words are the text: the cut loses nothing.
+# space before them; and white space, of which the last space before a word is left to the word. The space goes with the
+# word behind it, so that a sentence needs no tokens for its spaces. Joined, the words are the text: the cut loses nothing.
 
 # %% [markdown]
 # ## Encoding
@@ -377,7 +378,8 @@ for word in differ[len(differ) // 2 :: len(differ) // 6]:
 # can be undone. The words of the cut, joined, are the text. UTF-8 can be read back. And a merge replaces two tokens by one
 # that stands for the same bytes in the same order, so that *the joined bytes never change*, whatever merges there are. It
 # follows for every text, also one in a language that the tokenizer has never seen. A proof deserves a test (lesson 6): let
-# hypothesis look for a text that does not come back.
+# hypothesis look for a text that does not come back. (The library's own is `test_every_text_comes_back` in
+# [tests/tokenizers/test_byte_bpe.py](../tests/tokenizers/test_byte_bpe.py).)
 
 # %%
 small = ByteBPETokenizer.train("the hen and the ten men then went; ten hens went there " * 3, vocab_size=290)
@@ -560,10 +562,11 @@ viz.lines(counted, "words taught", "share of new words counted right",
 
 # %% [markdown]
 # With letters, thirty words are enough for nearly all, and the solution is what you would write by hand: weight 1 for e and
-# 0 for all others. With tokens every one has to be met before its e are known, and rare ones come late. Whole words never
-# help at all: each new word is new. (For a word without any known token the model answers 0, and some words have no e: that
-# is where the last curve lies.) Large models do learn most of the spelling of their frequent tokens, from texts that spell
-# things out. But nobody should be surprised when one of them miscounts.
+# 0 for all others. With tokens every one has to be met before its e are known, often enough for the fit to tell it from its
+# neighbours in the word, and rare ones come late. Whole words never help at all: each new word is new. (For a word without
+# any known token the model answers 0, and some words have no e: that is where the last curve lies.) Large models do learn
+# most of the spelling of their frequent tokens, from texts that spell things out. But nobody should be surprised when one
+# of them miscounts.
 
 # %% [markdown]
 # ## Break it: decoding token by token
