@@ -111,7 +111,7 @@ assert np.array_equal(wrong[1], [4.0, 40.0]) and not np.array_equal(wrong, one_h
 # "dog" should get $(1, 10) + (4, 40) = (5, 50)$. `wrong[ids] += g` reads all rows first, adds, and writes them back; the
 # second write wins, and a gradient is lost without an error. `test_embedding_is_the_one_hot_product`
 # ([tests/functional/test_meaning.py](../tests/functional/test_meaning.py)) holds the value and `test_embedding_picks_rows`
-# ([tests/nn/test_layers.py](../tests/nn/test_layers.py)) the gradient, with repeated ids on purpose.
+# ([tests/nn/test_layers.py](../tests/nn/test_layers.py)) the gradient, on drawn lists of ids, most of them with repeats.
 #
 # The library's formula is one line; its twin sorts the ids, so that the gradients of one row lie side by side, and sums
 # each run ([tinyllm/functional/embedding.py](../tinyllm/functional/embedding.py)):
