@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinyllm import Tensor, detect_anomaly
+from tests.cupy_standin.fixtures import cupy as cupy_fixture
+from tinyllm import Tensor, detect_anomaly, operation
+
+cupy = cupy_fixture
 
 DTYPES = st.sampled_from([np.float32, np.float64, np.int64, np.bool_])
 
@@ -40,6 +43,19 @@ def test_names_are_escaped():
 
     Odd.__name__ = "<script>"
     assert "<script>" not in Odd([1.0])._repr_html_() and "&lt;script&gt;" in Odd([1.0])._repr_html_()
+
+
+def test_a_name_of_an_operation_is_escaped():
+    y = operation(lambda x: (x, lambda g: (g,)))(Tensor([1.0], requires_grad=True))
+    assert "from &lt;lambda&gt;" in y._repr_html_() and "<lambda>" not in y._repr_html_()
+
+
+def test_on_a_gpu_the_numbers_shown_come_home(cupy):
+    x = Tensor(np.arange(200.0).reshape(2, 4, 25), requires_grad=True, device="cuda")
+    np.sum(x * x).backward()
+    text = x._repr_html_()
+    assert "cuda:0" in text and cells(text)[:2] == ["0", "1"] and len([cell for cell in cells(text) if cell != "…"]) == 96
+    assert cells(Tensor(1.5, device="cuda")._repr_html_()) == ["1.5"]
 
 
 def test_looking_loses_no_gradient_and_records_nothing():

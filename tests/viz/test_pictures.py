@@ -104,6 +104,26 @@ def test_lines_draws_curves_and_baselines():
     assert "chance 3.00" in texts(ax)
 
 
+@pytest.mark.parametrize("logy", [False, True])
+def test_names_of_near_baselines_do_not_cover_each_other(logy):
+    levels = {"low": 1.0, "near": 1.02, "nearer": 1.03, "high": 2.0, "top": 2.05}
+    fig = viz.lines({"a": [(1, 3.0), (2, 0.5)]}, "x", "y", "t", baselines=levels, logy=logy)
+    fig._repr_png_()
+    boxes = [text.get_window_extent() for text in fig.axes[0].texts]
+    assert len(boxes) == 5 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_a_masked_score_is_read_on_its_white_cell():
+    ax = viz.heatmap([[1.0, -np.inf]], "key", "query", "scores", values=True).axes[0]
+    assert [(t.get_text(), t.get_color()) for t in ax.texts] == [("1", "black"), ("−∞", "black")]
+
+
+def test_negative_and_infinite_cells_are_told_apart_without_colour():
+    fig = viz.heatmap([[1.0, -2.0], [np.inf, 0.0]], "x", "y", "t", label="weight", diverging=True)
+    assert fig.axes[1].get_ylabel() == "weight\n(/ negative)\n(x not finite)"
+    assert [drawn.get_hatch() for drawn in fig.axes[0].collections] == ["///", "xxx"]
+
+
 def test_heatmap_draws_every_number():
     matrix = np.array([[1.0, -2.0], [0.25, np.nan]])
     fig = viz.heatmap(matrix, "to", "from", "a matrix", label="weight", rows=["r", "s"], columns=["c", "d"], values=True,
@@ -116,9 +136,10 @@ def test_heatmap_draws_every_number():
 
 
 def test_bars_and_histogram_draw_what_they_are_given():
-    ax = viz.bars({"a": 1.5, "b": -2.0}, "size", "bars", baseline=1.0, baseline_name="usual").axes[0]
+    fig = viz.bars({"a": 1.5, "b": -2.0}, "size", "bars", baseline=1.0, baseline_name="usual")
+    ax = fig.axes[0]
     assert [patch.get_height() for patch in ax.patches] == [1.5, -2.0] and texts(ax) == ["1.5", "−2"]
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["usual (1)"]
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["usual (1)"]
     ax = viz.histogram({"x": [0.0, 0.1, 0.9], "y": [[0.6]]}, "value", "spread", bins=[0.0, 0.5, 1.0]).axes[0]
     assert [patch.get_data().values.tolist() for patch in ax.patches] == [[2, 1], [0, 1]]
     assert ax.get_xlabel() == "value" and ax.get_ylabel() == "count a bin"
@@ -142,6 +163,28 @@ def test_graph_names_values_and_gradients_and_leaves_the_graph_alone():
     assert x.grad == 4.0 and y.grad == 2.0
     with pytest.raises(RuntimeError, match="was freed"):
         viz.graph(z)
+
+
+def test_graph_says_the_constants_of_an_operation_and_the_lengths_of_long_gradients():
+    from tinyllm import Tensor
+
+    w = Tensor(np.full((2, 3), 2.0, np.float32), requires_grad=True)
+    shown = texts(viz.graph(np.sum(w**3 * np.ones((2, 3), np.float32)), {"w": w}).axes[0])
+    assert "w\nshape (2, 3)\n‖∂‖ 29.4" in shown                              # 3 · 2² · √6
+    assert any(text.startswith("np.power(·, 3)\n") for text in shown)
+    assert any(text.startswith("np.multiply(·, array(2, 3))\n") for text in shown)
+
+
+def test_graph_of_many_outputs_has_no_gradients_and_foreign_names_are_refused():
+    from tinyllm import Tensor
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    shown = texts(viz.graph(np.exp(x), {"x": x}).axes[0])
+    assert shown == ["x\n[1 2]", "np.exp\n[2.72 7.39]"]
+    with pytest.raises(ValueError, match="'other' is not in this graph"):
+        viz.graph(np.exp(x), {"other": Tensor(1.0, requires_grad=True)})
+    with pytest.raises(ValueError, match="carries no gradient"):
+        viz.graph(Tensor(1.0))
 
 
 def test_surface_path_starts_at_the_ring_and_ends_at_the_dot():

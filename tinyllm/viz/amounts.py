@@ -32,9 +32,10 @@ def bars(
             ax.axhline(0.0, color="black", linewidth=0.8)
         if baseline is not None:
             ax.axhline(baseline, color="black", linestyle=":", linewidth=1.2, label=f"{baseline_name} ({number(baseline)})")
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+            fig.legend(loc="outside lower right")
         ax.set_xticks(range(len(names)), names, parse_math=False, rotation=40 if long else 0, ha="right" if long else "center")
         ax.margins(y=0.1)
+        ax.yaxis.set_major_formatter(lambda height, _: number(height))
         ax.set_ylabel(ylabel)
         ax.set_title(title)
         ax.grid(axis="x", visible=False)

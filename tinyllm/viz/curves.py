@@ -47,7 +47,10 @@ def lines(
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         ax.set_title(title)
-        ax.legend(loc="best")
+        if len(points) > 5:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        else:
+            ax.legend(loc="best")
     return fig
 
 
@@ -73,15 +76,15 @@ def _points(name: str, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
-    """Each with its name at the right end; the names of neighbours part, one above its line and one below."""
+    """Each with its name at the right end, above the line; a name too near to the next goes below, and none covers another."""
     levels = sorted(baselines.items(), key=lambda item: item[1])
     for _, level in levels:
         ax.axhline(level, color="#555555", linestyle=":", linewidth=1.2)
     to_axes = ax.transData + ax.transAxes.inverted()
-    before = -1.0
-    for name, level in levels:
-        height = float(to_axes.transform((ax.get_xlim()[0], level))[1])
-        side = "bottom" if height - before >= 0.04 else "top"
-        ax.annotate(f"{name} {level:.2f}", (1.0, level), xycoords=("axes fraction", "data"), fontsize=8, color="#333333",
-                    ha="right", va=side)
-        before = height
+    heights = [float(to_axes.transform((ax.get_xlim()[0], level))[1]) for _, level in levels] + [2.0]
+    free, step = 0.0, 0.05                            # of the axes' height, 250 points: where room begins, what a name takes
+    for (name, level), height, above in zip(levels, heights, heights[1:], strict=False):
+        place = max(height - step if above - height < step else height, free)
+        ax.annotate(f"{name} {level:.2f}", (1.0, level), (0.0, 250 * (place - height)), ("axes fraction", "data"),
+                    "offset points", fontsize=8, color="#333333", ha="right", va="bottom")
+        free = place + step

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 40
-CHARACTER, LINE, GAP, LANE = 0.067, 0.15, 0.55, 0.18    # inches: one of 8 points, its line, between columns, a passing arrow
+CHARACTER, LINE, GAP, LANE = 0.072, 0.15, 0.45, 0.18    # inches: one of 8 points, its line, between columns, a passing arrow
 
 
 def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, title: str = "computation graph") -> Figure:
@@ -147,7 +147,7 @@ def _constant(value: Any) -> str:
     if hasattr(value, "shape"):                       # an array, or what is kept of one
         return _numbers(value) if backend.is_array(value) and value.size == 1 else f"array{value.shape}"
     text = number(value) if type(value) is float else str(value)
-    return text if len(text) <= 16 else f"{text[:15]}…"
+    return text if len(text) <= 12 else f"{text[:11]}…"
 
 
 def _numbers(value: Any) -> str:
@@ -188,7 +188,10 @@ def _layout(
             columns[i].append(lane)
             chain.append(lane)
         chains.append([*chain, b])
-    links = [pair for chain in chains for pair in itertools.pairwise(chain)]
+    links = [
+        (a, b, _entry(k, arrows) * 0.1 if b == chain[-1] else 0.0)
+        for k, chain in enumerate(chains) for a, b in itertools.pairwise(chain)
+    ]
 
     room = {key: box.height + 0.2 for key, box in boxes.items()} | dict.fromkeys(range(lane, 0), LANE)
     y: dict[int, float] = {}
@@ -197,7 +200,7 @@ def _layout(
     for sweep in range(8):
         back = sweep % 2
         for keys in columns[::-1] if back else columns:
-            near = {key: [y[a if b == key else b] for a, b in links if key == (a if back else b)] for key in keys}
+            near = {key: [y[b] + up if back else y[a] for a, b, up in links if key == (a if back else b)] for key in keys}
             keys.sort(key=lambda key: -float(np.mean(near[key])) if near[key] else -y[key])
             _stack(keys, room, y)
 
@@ -210,6 +213,12 @@ def _layout(
         left += width + GAP
     lanes = [[(*spans[column[chain[0]] + i], y[key]) for i, key in enumerate(chain[1:-1], start=1)] for chain in chains]
     return places, lanes, left - GAP, max(sum(room[key] for key in keys) for keys in columns)
+
+
+def _entry(arrow: int, arrows: list[tuple[int, int]]) -> float:
+    """Where an arrow ends on its box: from 1/2, the upper edge, to −1/2, in the order of the operation's arguments."""
+    same = [k for k, (_, b) in enumerate(arrows) if b == arrows[arrow][1]]
+    return 0.5 - (same.index(arrow) + 0.5) / len(same)
 
 
 def _stack(keys: list[int], room: dict[int, float], y: dict[int, float]) -> None:
@@ -243,15 +252,11 @@ def _draw_arrows(
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    entries = defaultdict(list)
-    for k, (_, b) in enumerate(arrows):
-        entries[b].append(k)
     for k, (a, b) in enumerate(arrows):
-        share = (entries[b].index(k) + 0.5) / len(entries[b]) - 0.5
         x, y = places[a][0] + boxes[a].width / 2, places[a][1]
         points: list[_Place] = [(x, y)]
         codes = [Path.MOVETO]
-        stops = [*lanes[k], (places[b][0] - boxes[b].width / 2, None, places[b][1] - share * boxes[b].height * 0.6)]
+        stops = [*lanes[k], (places[b][0] - boxes[b].width / 2, None, places[b][1] + _entry(k, arrows) * boxes[b].height * 0.6)]
         for left, right, height in stops:
             middle = (x + left) / 2
             points += [(middle, y), (middle, height), (left, height)]

@@ -85,9 +85,9 @@ def colour_scale(values: np.ndarray, diverging: bool = False) -> tuple[Colormap,
 
 
 def ink(background: Any) -> str:
-    """Black or white, whichever is read better on a colour (r, g, b, …)."""
-    r, g, b = background[:3]
-    return "black" if 0.299 * r + 0.587 * g + 0.114 * b > 0.5 else "white"
+    """Black or white, whichever is read better on a colour (r, g, b, opacity) over white."""
+    r, g, b, opacity = background
+    return "black" if opacity * (0.299 * r + 0.587 * g + 0.114 * b) + 1 - opacity > 0.5 else "white"
 
 
 def name_axes(

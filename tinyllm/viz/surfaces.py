@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import COLOURS, LINES, figure
+from .style import COLOURS, LINES, figure, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def surface_path(
         raise ValueError(f"f does not vary for x in {xlim} and y in {ylim}: there is no contour to draw")
     with figure(7.5, 5.0) as (fig, ax):
         contours = ax.contour(x, y, heights, levels, colors="#999999", linewidths=0.7)
-        ax.clabel(contours, fontsize=7, fmt="%.3g")
+        ax.clabel(contours, fontsize=7, fmt=number)
         for i, (name, path) in enumerate(points.items()):
             colour = COLOURS[i % len(COLOURS)]
             dash = LINES[(i + i // len(COLOURS)) % len(LINES)]
