@@ -229,6 +229,9 @@ assert ends["§4.1"] >= floor and ends["§4.2"] < 0.02 and ends["(1), the paper'
 viz.lines(drawn, "x", "output", "A network that ends in a ReLU cannot go below zero")
 
 # %% [markdown]
+# (From other starts §4.1 may do worse still, and answer 0 everywhere: once its last ReLU is negative for all points,
+# nothing moves it any more.)
+#
 # The repair is (1): linear, bend, linear, and nothing after. In the library it is
 # [tinyllm/nn/feedforward.py](../tinyllm/nn/feedforward.py), and it is what we wrote:
 
@@ -307,8 +310,8 @@ viz.lines({name: (at, grad(lambda x, f=f: np.sum(f(x)))(at)) for name, f in bend
 
 # %% [markdown]
 # ReLU has a danger: a neuron whose input is negative for *all* data has slope 0 everywhere, and never moves again. The
-# smooth ones keep a small slope there. (Summing before taking the gradient is harmless in the cell above: each output
-# depends on its own input only.)
+# smooth ones keep a slope there, if not too far out. (Summing before taking the gradient is harmless in the cell above:
+# each output depends on its own input only.)
 #
 # Llama and its relatives use **SwiGLU**: a second matrix decides, entry by entry, how much of the first one's output may
 # pass, $\text{silu}(x W_g^T) \odot (x W_1^T)$, before $W_2$ (Shazeer 2020). The sign $\odot$ is the product entry by entry.
@@ -406,9 +409,9 @@ viz.lines(curves, "step", "mean squared error", "Neurons that start alike stay a
 # $W_2$, and that is zero; what $W_2$ learns, it learns from the neurons' outputs, and those are $\tanh 0 = 0$. Only the
 # last bias moves. Randomness is there to *break the symmetry*.
 #
-# Which test would notice? Not one of values or of gradients: all of these are right. `test_every_parameter_learns` would,
-# in [tests/models/test_gpt.py](../tests/models/test_gpt.py): every parameter of a fresh model must get a gradient that is
-# not zero, and move. In the network of zeros most do not.
+# Which test would notice? Not one of values or of gradients: all of these are right. `test_the_start_is_scaled_by_depth`
+# would, in [tests/models/test_gpt.py](../tests/models/test_gpt.py): it measures how the weights of a fresh model are
+# spread, and constants have no spread.
 
 # %% [markdown]
 # ## Exercises
