@@ -182,7 +182,7 @@ class Printed42(Module):
 
 
 class Printed41(Module):
-    """g = h1(h2(X)): ReLU comes last."""
+    """g = h1(h2(X)): ReLU comes last. (The h2 inside has one Linear more than §4.2's: two in a row are one.)"""
 
     def __init__(self, d):
         self.h2, self.h1 = Printed42(d), Linear(1, 1)

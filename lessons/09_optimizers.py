@@ -27,7 +27,7 @@ lesson.formulas()
 # %% [markdown]
 # ## What the documents print (F18)
 #
-# Documents 000 §4.3 and 002 §5.2 train with one line, and 004 §5.2 gives the same rate, `learning_rate=2e-5`, to a trainer
+# Documents 000 §4.3 and 002 §5.4 train with one line, and 004 §5.2 gives the same rate, `learning_rate=2e-5`, to a trainer
 # that uses AdamW:
 #
 # ```python
@@ -129,8 +129,8 @@ assert abs(constant[-1, 0] + 1.0) < 0.01
 # ## Adam: a rate for every weight
 #
 # Momentum smooths, but there is still one rate for all. In a language model the gradient of a common token's embedding is
-# thousands of times larger than that of a rare one. **Adam** divides each entry's step by how large *its* gradients usually
-# are (Kingma and Ba 2015, algorithm 1):
+# far larger than that of a rare one. **Adam** divides each entry's step by how large *its* gradients usually are (Kingma
+# and Ba 2015, algorithm 1):
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1) g \qquad v \leftarrow \beta_2 v + (1 - \beta_2) g^2 \qquad
 # x \leftarrow x - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
@@ -231,10 +231,10 @@ for name, optimizer in (("Adam with L2", Adam), ("AdamW", AdamW)):
 assert abs(left["AdamW"][0] - left["AdamW"][1]) < 0.02 < 0.2 < abs(left["Adam with L2"][0] - left["Adam with L2"][1])
 
 # %% [markdown]
-# AdamW treats both alike. And what does `lr=2e-5` mean? Every step moves every weight by about the rate. GPT-2 and BERT
-# start their weights with a standard deviation of 0.02; at $2 \cdot 10^{-5}$ it takes a thousand steps, all in one
-# direction, to move such a weight by its own size. For a network from scratch that is almost nothing. For one that was
-# trained for weeks and needs only to be nudged, it may be right.
+# AdamW treats both alike. And what does `lr=2e-5` mean? Every step moves a weight by about the rate where its gradients
+# agree, and by less where they are noise. GPT-2 and BERT start their weights with a standard deviation of 0.02; at $2 \cdot
+# 10^{-5}$ it takes a thousand steps, all in one direction, to move such a weight by its own size. For a network from
+# scratch that is almost nothing. For one that was trained for weeks and needs only to be nudged, it may be right.
 
 # %% [markdown]
 # ## Watch it work: a real little network
