@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .encoding import Encoding, Span, spans_of_bytes
 from .storage import write_json
 from .words import WORD
 
@@ -97,16 +98,71 @@ class Tokenizer(ABC):
         return [self.encode(text, allow_special) for text in texts]
 
     def _ids(self, text: str, allow_special: bool) -> Iterable[int]:
-        if not isinstance(text, str):
-            raise TypeError(f"a tokenizer encodes text (str), got {type(text).__name__}")
-        if not allow_special or not self.special_tokens:
-            return self._encode_plain(text)
-        # Where one name begins another, the longer one is meant.
-        names = sorted(self.special_tokens, key=len, reverse=True)
-        parts = re.split(f"({'|'.join(map(re.escape, names))})", text)  # text, name, text, name, …, text
+        parts = self._parts(text, allow_special)
         return chain.from_iterable(
             [self._token_ids[part]] if place % 2 else self._encode_plain(part) for place, part in enumerate(parts)
         )
+
+    def _parts(self, text: str, allow_special: bool) -> list[str]:
+        """text, name of a special token, text, name, …, text."""
+        if not isinstance(text, str):
+            raise TypeError(f"a tokenizer encodes text (str), got {type(text).__name__}")
+        if not allow_special or not self.special_tokens:
+            return [text]
+        # Where one name begins another, the longer one is meant.
+        names = sorted(self.special_tokens, key=len, reverse=True)
+        return re.split(f"({'|'.join(map(re.escape, names))})", text)
+
+    def encoding(
+        self, text: str, pair: str | None = None, special: bool = True, allow_special: bool = False
+    ) -> Encoding:
+        """The tokens of a text, or of two, with their places in it.
+
+        special: add the tokens that frame a text. Where the tokenizer has `<cls>` and `<sep>`, as BERT's:
+        `<cls> text <sep>`, with a pair `<cls> text <sep> pair <sep>`, the second text and the `<sep>` after it in
+        segment 1. Else what it has of `<bos>` and `<eos>`: `<bos> text <eos>`, with a pair `<bos> text pair <eos>`.
+
+        allow_special: as in `encode`. Raises TypeError for anything but a str.
+        """
+        texts = [self._located(each, allow_special) for each in ([text] if pair is None else [text, pair])]
+        return self._framed(texts) if special else _joined(texts)
+
+    def _located(self, text: str, allow_special: bool) -> Encoding:
+        """The tokens of one text, unframed."""
+        found = Encoding()
+        start = 0
+        for place, part in enumerate(self._parts(text, allow_special)):
+            if place % 2:
+                found.add(self._token_ids[part], part, (start, start + len(part)))
+            else:
+                ids = list(self._encode_plain(part))
+                for token_id, (a, b) in zip(ids, self._spans(part, ids)):
+                    found.add(token_id, self._tokens[token_id], (start + a, start + b))
+            start += len(part)
+        return found
+
+    def _spans(self, text: str, ids: Sequence[int]) -> list[Span]:
+        """The characters that each of a text's tokens stands for."""
+        return spans_of_bytes(text, [len(self._pieces[i]) for i in ids])
+
+    def _framed(self, texts: Sequence[Encoding]) -> Encoding:
+        framed = Encoding()
+
+        def sign(token_id: int | None, segment: int = 0) -> None:
+            if token_id is not None:
+                framed.add(token_id, self._tokens[token_id], segment=segment, special=True)
+
+        if self.cls_id is not None and self.sep_id is not None:
+            sign(self.cls_id)
+            for segment, text in enumerate(texts):
+                framed.extend(text, segment)
+                sign(self.sep_id, segment)
+        else:
+            sign(self.bos_id)
+            for segment, text in enumerate(texts):
+                framed.extend(text, segment)
+            sign(self.eos_id, len(texts) - 1)
+        return framed
 
     def decode(self, ids: Iterable[int] | np.ndarray, skip_special: bool = False) -> str:
         """The text of a row of ids. Never fails on ids of the vocabulary: bytes that are not UTF-8 become U+FFFD.
@@ -173,6 +229,13 @@ class Tokenizer(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(vocab_size={self.vocab_size}, special_tokens={self.special_tokens})"
+
+
+def _joined(texts: Iterable[Encoding]) -> Encoding:
+    joined = Encoding()
+    for segment, text in enumerate(texts):
+        joined.extend(text, segment)
+    return joined
 
 
 def check_special_tokens(names: Iterable[str]) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from .base import SPECIAL_TOKENS, TextOrTexts, Tokenizer, as_texts
+from .encoding import Span
 
 
 class CharTokenizer(Tokenizer):
@@ -51,6 +52,9 @@ class CharTokenizer(Tokenizer):
                 "train on text that has it, or with '<unk>' among the special tokens"
             )
         return [self._character_ids.get(character, self.unk_id) for character in text]
+
+    def _spans(self, text: str, ids: Sequence[int]) -> list[Span]:
+        return [(i, i + 1) for i in range(len(ids))]    # also for <unk>, whose own name is longer
 
     def _model(self) -> dict[str, Any]:
         return {"type": "WordLevel", "vocab": self._token_ids, "unk_token": "<unk>"}
