@@ -160,7 +160,16 @@ def attention(d: Draw) -> Call:
         numbers(d, *lead, n_keys, width, scale=scale),
         numbers(d, *lead, n_keys, wide),
     ]
-    return Call(lambda q, k, v, mask: F.attention(q, k, v, mask, causal), arrays, (mask,), scale * scale)
+    if d.boolean():
+        kept = (*lead, n_queries, n_keys)[d.integer(0, len(lead) + 1):]
+        arrays.append(numbers(d, *(1 if d.integer(0, 2) == 2 else n for n in kept), scale=scale))
+    times = d.choice([None, 0.5])
+
+    def call(q, k, v, *rest):
+        *score_bias, mask = rest
+        return F.attention(q, k, v, mask, causal, *(score_bias or [None]), times)
+
+    return Call(call, arrays, (mask,), scale * scale)
 
 
 @row

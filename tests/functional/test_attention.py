@@ -25,19 +25,22 @@ def drawn(seed, n_queries, n_keys, scale=1.0):
 
 
 @TWIN_OR_FORMULA
-@given(seed=SEEDS, n_queries=st.integers(1, 6), extra=st.integers(-3, 3), causal=st.booleans(), masked=st.booleans())
-def test_attention_query_by_query(of, seed, n_queries, extra, causal, masked):
+@given(seed=SEEDS, n_queries=st.integers(1, 6), extra=st.integers(-3, 3), causal=st.booleans(), masked=st.booleans(),
+       scale=st.sampled_from([None, 1.0]))
+def test_attention_query_by_query(of, seed, n_queries, extra, causal, masked, scale):
     n_keys = max(1, n_queries + extra)
     q, k, v = drawn(seed, n_queries, n_keys)
-    mask = np.random.default_rng(seed).random((n_queries, n_keys)) < 0.6 if masked else None
-    out = of(F.attention)(q, k, v, mask, causal)
-    weights = F.attention_weights(q, k, mask, causal)
+    rng = np.random.default_rng(seed)
+    mask = rng.random((n_queries, n_keys)) < 0.6 if masked else None
+    bias = rng.standard_normal((2, n_queries, n_keys))
+    out = of(F.attention)(q, k, v, mask, causal, bias, scale)
+    weights = F.attention_weights(q, k, mask, causal, bias, scale)
     for b, h, i in np.ndindex(2, 2, n_queries):
         seen = [
             j for j in range(n_keys)
             if (not causal or j <= n_keys - n_queries + i) and (mask is None or mask[i, j])
         ]
-        e = [math.exp(float(q[b, h, i] @ k[b, h, j]) / 2.0) for j in seen]          # √4 = 2
+        e = [math.exp(float(q[b, h, i] @ k[b, h, j]) * (scale or 1 / math.sqrt(4)) + bias[h, i, j]) for j in seen]
         expected = sum(x / sum(e) * v[b, h, j] for x, j in zip(e, seen, strict=True)) if seen else np.zeros(3)
         np.testing.assert_allclose(out[b, h, i], expected, atol=1e-12)
         assert weights[b, h, i].sum() == pytest.approx(1.0 if seen else 0.0)
@@ -119,14 +122,17 @@ def test_heads_come_together_without_a_copy(rng):
     assert together.flags.c_contiguous
 
 
+@pytest.mark.parametrize("bias_shape", [(1, 2, 0, 0), (0, 0), (1, 0), (2, 1, 0, 1), (1,)])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("n", [63, 65, 150])
-def test_gradients_over_several_blocks_are_the_formulas(n, causal):
+def test_gradients_over_several_blocks_are_the_formulas(n, causal, bias_shape):
     found = []
+    bias_values = np.random.default_rng(2).standard_normal([m or n for m in bias_shape])
     for attention in (F.attention, F.attention.formula):
-        q, k, v = (Tensor(x, requires_grad=True) for x in drawn(n, n, n))
-        out = attention(q, k, v, causal=causal)
+        leaves = [Tensor(x, requires_grad=True) for x in (*drawn(n, n, n), bias_values)]
+        q, k, v, bias = leaves
+        out = attention(q, k, v, causal=causal, score_bias=bias)
         out.backward(np.random.default_rng(1).standard_normal(out.shape))
-        found.append((q.grad, k.grad, v.grad))
+        found.append([leaf.grad for leaf in leaves])
     for twin, formula in zip(*found, strict=True):
         np.testing.assert_allclose(twin, formula, atol=1e-12)

@@ -84,6 +84,10 @@ BAD = {
         lambda: F.attention(Q, Q, Q, np.ones((3, 3))), TypeError, "mask is float64: pass an array of booleans"),
     "attention, mask's shape": (
         lambda: F.attention(Q, Q, Q, np.ones((3, 4), bool)), ValueError, "which does not broadcast to (1, 2, 3, 3)"),
+    "attention, bias of booleans": (
+        lambda: F.attention(Q, Q, Q, score_bias=np.ones((3, 3), bool)), TypeError, "score_bias is bool: pass an array"),
+    "attention, bias's shape": (
+        lambda: F.attention(Q, Q, Q, score_bias=np.ones((3, 4))), ValueError, "which does not broadcast to (1, 2, 3, 3)"),
     "attention_weights, mask": (lambda: F.attention_weights(Q, Q, np.ones((4, 3), bool)), ValueError, "does not broadcast"),
     "recurrent, one sequence": (lambda: recurrent(x=X[0]), ValueError, "recurrent: x has shape (3, 4): it needs (B, T, C)"),
     "recurrent, no step": (lambda: recurrent(x=X[:, :0]), ValueError, "x has shape (2, 0, 4): it needs (B, T, C), with one"),

@@ -168,7 +168,7 @@ def test_recording_ends_after_an_error(rng):
         (lambda: MultiHeadAttention(32, 0), "0 heads"),
         (lambda: MultiHeadAttention(32, 4, 3), "4 heads do not share 3 key/value heads evenly"),
         (lambda: MultiHeadAttention(8, 2)(np.ones((1, 2, 9), np.float32)), "linear: x"),
-        (lambda: MultiHeadAttention(8, 2)(*np.ones((2, 1, 2, 8), np.float32), cache=object()), "self-attention"),
+        (lambda: MultiHeadAttention(8, 2, rotary=RotaryPositions(4, 8))(*np.ones((2, 1, 2, 8), np.float32)), "one sequence"),
     ],
 )
 def test_bad_input(make, match):
@@ -179,6 +179,69 @@ def test_bad_input(make, match):
 def test_masks_are_booleans():
     with pytest.raises(TypeError, match="booleans"):
         MultiHeadAttention(8, 2)(np.ones((1, 2, 8), np.float32), mask=np.ones((2, 2)))
+
+
+@given(heads=HEADS, head_dim=st.sampled_from([1, 3, 8]), scale=st.sampled_from([None, 1.0]), seed=SEEDS)
+def test_a_width_and_a_scale_of_its_own(heads, head_dim, scale, seed):
+    """Heads as wide as asked, whatever d_model is; a scale is a power of the scores that q could carry as well."""
+    layer, rng = made(seed, heads, head_dim=head_dim, scale=scale)
+    n_heads, n_kv_heads = heads
+    assert layer.q_proj.weight.shape == (n_heads * head_dim, n_heads * 4)
+    assert layer.k_proj.weight.shape == layer.v_proj.weight.shape == (n_kv_heads * head_dim, n_heads * 4)
+    x = rng.standard_normal((2, 5, n_heads * 4))
+    y = layer(x)
+    assert y.shape == x.shape
+    layer.q_proj.weight.data[...] *= 2.0
+    layer.q_proj.bias.data[...] *= 2.0
+    layer.scale = 0.5 * (head_dim ** -0.5 if scale is None else scale)
+    assert close(layer(x), y, 1e-12)
+
+
+@given(heads=HEADS, steps=st.lists(st.integers(1, 3), min_size=1, max_size=4), seed=SEEDS)
+def test_a_score_bias_is_added_to_the_scores(heads, steps, seed):
+    """A bias of −∞'s size hides like a mask; with a cache the newest rows of it belong to the newest queries."""
+    layer, rng = made(seed, heads)
+    t = sum(steps)
+    x = rng.standard_normal((2, t, heads[0] * 4))
+    mask = rng.random((1, heads[0], t, t)) < 0.7
+    mask[..., np.arange(t), np.arange(t)] = True
+    assert close(layer(x, score_bias=np.where(mask, 0.0, -1e9)), layer(x, mask=mask), 1e-9)
+    bias = rng.standard_normal((1, heads[0], t, t))
+    cache, end, pieces = KVCache(1, 2, heads[1], t, 4, x), 0, []
+    with no_grad():
+        for step in steps:
+            end += step
+            rows = bias[:, :, end - step : end, :end]
+            pieces.append(layer(x[:, end - step : end], causal=True, cache=cache[0], score_bias=rows).data)
+    assert close(np.concatenate(pieces, axis=1), layer(x, causal=True, score_bias=bias), 1e-12)
+
+
+def test_recorded_weights_count_bias_and_scale(rng):
+    layer, rng = made(0, (2, 2), scale=0.7)
+    x, bias = rng.standard_normal((1, 5, 8)), rng.standard_normal((1, 2, 5, 5))
+    with no_grad(), record_attention(layer) as maps:
+        y = layer(x, score_bias=bias)
+    v = layer._heads(layer.v_proj(x), 2)
+    again = layer.o_proj(np.reshape(np.swapaxes(maps[""][0] @ v.data, 1, 2), (1, 5, 8)))
+    assert close(again, y, 1e-12)
+
+
+@given(heads=HEADS, seed=SEEDS)
+def test_a_source_is_projected_once(heads, seed):
+    layer, rng = made(seed, heads)
+    x, source = rng.standard_normal((2, 6, heads[0] * 4)), rng.standard_normal((2, 3, heads[0] * 4))
+    cache = KVCache(1, 2, heads[1], 6, 4, x)
+    with no_grad():
+        pieces = [layer(x[:, t : t + 2], source if t == 0 else source * np.nan, cache=cache[0]).data for t in (0, 2, 4)]
+        assert close(np.concatenate(pieces, axis=1), layer(x, source), 1e-12)
+        assert cache.length == 0                                                    # that is the self-attention's
+        cache.select(np.array([1]))
+        assert close(layer(x[1:], source[1:], cache=cache[0]), layer(x[1:], source[1:]), 1e-12)
+        cache.reset()
+        with pytest.raises(ValueError, match="batch of 1, the source has 2"):
+            layer(x, source, cache=cache[0])
+    with pytest.raises(RuntimeError, match="no_grad"):
+        layer(x[1:], source[1:], cache=cache[0])
 
 
 # ---------------------------------------------------------------- the cache itself

@@ -13,12 +13,14 @@ from tests.nn.support import check_every_parameter_learns, close, gradcheck_modu
 from tinyllm import functional as F
 from tinyllm import manual_seed
 from tinyllm.nn import (
+    AlibiPositions,
     Dropout,
     Embedding,
     FeedForward,
     LayerNorm,
     LearnedPositions,
     Linear,
+    RelativePositions,
     RMSNorm,
     RotaryPositions,
     SinusoidalPositions,
@@ -38,6 +40,7 @@ ROWS = {
     "FeedForward gelu_tanh": lambda: FeedForward(4, 6, "gelu_tanh", bias=False),
     "FeedForward relu": lambda: FeedForward(4, 6, "relu"),
     "FeedForward swiglu": lambda: FeedForward(4, 6, "swiglu"),
+    "FeedForward geglu": lambda: FeedForward(4, 6, "geglu", bias=False),
 }
 
 
@@ -150,6 +153,50 @@ def test_rotary_attention_sees_distances_alone(shift, seed):
     np.testing.assert_array_equal(rotary(q, np.arange(shift, shift + 6)[None]), rotary(q, slice(shift, shift + 6)))
 
 
+@given(distance=st.integers(-300, 300), n=st.sampled_from([4, 8, 32, 33]), far=st.sampled_from([20, 128]), causal=st.booleans())
+def test_the_bucket_of_a_distance(distance, n, far, causal):
+    bucket = int(F.relative_buckets(distance, n, far, causal))
+    side = n if causal else n // 2
+    exact, d = side // 2, max(-distance, 0) if causal else abs(distance)
+    upper = side if not causal and distance > 0 else 0
+    assert upper <= bucket < upper + side
+    if d < exact:
+        assert bucket == upper + d
+    elif d >= far:
+        assert bucket == upper + side - 1
+    else:                                                           # evenly spaced in the logarithm, up to a rounded edge
+        place = exact + math.log(d / exact) / math.log(far / exact) * (side - exact)
+        assert min(abs(bucket - upper - math.floor(place + e)) for e in (-1e-5, 1e-5)) == 0
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_relative_positions_are_a_row_a_distance(causal, rng):
+    f = shaken(RelativePositions(3, 8, 20, causal=causal), rng)
+    bias = f(5, 9)
+    assert bias.shape == (1, 3, 5, 9)
+    for i, j in np.ndindex(5, 9):
+        bucket = F.relative_buckets(j - (4 + i), 8, 20, causal)
+        np.testing.assert_array_equal(bias.data[0, :, i, j], f.weight.data[bucket])
+    np.testing.assert_array_equal(f(2, 9).data, bias.data[:, :, -2:])
+    check_every_parameter_learns(f, lambda: f(30, 30), rng)
+
+
+def test_alibi_slopes_are_the_papers():
+    np.testing.assert_allclose(F.alibi_slopes(8), 0.5 ** np.arange(1, 9))
+    np.testing.assert_allclose(F.alibi_slopes(2), [2.0**-4, 2.0**-8])
+    np.testing.assert_allclose(F.alibi_slopes(6), [2.0**-2, 2.0**-4, 2.0**-6, 2.0**-8, 2.0**-1, 2.0**-3])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_alibi_falls_with_the_distance(dtype):
+    f = AlibiPositions(4).to(dtype=dtype)
+    bias = f(3, 7)
+    assert bias.shape == (1, 4, 3, 7) and bias.dtype == dtype
+    for h, i, j in np.ndindex(4, 3, 7):
+        assert bias[0, h, i, j] == -dtype(F.alibi_slopes(4)[h]) * abs(4 + i - j)
+    assert not list(f.parameters()) and not f.state_dict()
+
+
 BAD = [
     (lambda: Linear(0, 3), ValueError, "holds nothing"),
     (lambda: Linear(3, 0), ValueError, "holds nothing"),
@@ -166,6 +213,9 @@ BAD = [
     (lambda: FeedForward(4, activation="tanh"), ValueError, "no activation 'tanh'"),
     (lambda: SinusoidalPositions(4, 3), ValueError, "odd"),
     (lambda: RotaryPositions(3, 4), ValueError, "odd"),
+    (lambda: RelativePositions(2, 2), ValueError, "take 4 buckets or more"),
+    (lambda: RelativePositions(2, 32, 8), ValueError, "a max_distance above 8"),
+    (lambda: AlibiPositions(0), ValueError, "0 heads"),
 ]
 
 

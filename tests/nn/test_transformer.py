@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nn.support import check_every_parameter_learns, close, gradcheck_module, shaken
-from tinyllm import manual_seed
-from tinyllm.nn import TransformerLayer
+from tinyllm import manual_seed, no_grad
+from tinyllm.nn import KVCache, TransformerLayer
 
 SEEDS = st.integers(0, 2**31)
 
 
 @given(norm_first=st.booleans(), cross=st.booleans(), causal=st.booleans(), norm=st.sampled_from(["layer", "rms"]),
-       activation=st.sampled_from(["relu", "gelu", "gelu_tanh", "swiglu"]), seed=SEEDS)
+       activation=st.sampled_from(["relu", "gelu", "gelu_tanh", "swiglu", "geglu"]), seed=SEEDS)
 def test_the_layer_is_the_written_formula(norm_first, cross, causal, norm, activation, seed):
     rng = np.random.default_rng(seed)
     f = TransformerLayer(8, 2, 12, norm_first=norm_first, cross=cross, causal=causal, norm=norm, activation=activation)
@@ -59,6 +59,32 @@ def test_a_decoder_layer_depends_on_past_and_source(t, norm_first, seed):
     mask = np.array([True] * t + [False] * (6 - t))
     hidden = np.where(mask[:, None], source, np.float32(50))
     assert close(layer(x, source=hidden, source_mask=mask), layer(x, source=source, source_mask=mask), 1e-6)
+
+
+@pytest.mark.parametrize("cross", [True, False])
+def test_options_reach_every_sublayer(cross, rng):
+    layer = shaken(TransformerLayer(8, 2, cross=cross, causal=True, head_dim=3, scale=1.0, norm_eps=0.5), rng)
+    attentions = [layer.attention] + [layer.cross_attention] * cross
+    assert all(a.q_proj.weight.shape == (6, 8) and a.scale == 1.0 for a in attentions)
+    norms = [layer.attention_norm, layer.feed_forward_norm] + [layer.cross_norm] * cross
+    assert all(n.eps == 0.5 for n in norms)
+    x, source = rng.standard_normal((2, 1, 5, 8)).astype(np.float32)
+    bias = rng.standard_normal((1, 2, 5, 5)).astype(np.float32)
+    h = x + layer.attention(layer.attention_norm(x), causal=True, score_bias=bias)
+    if cross:
+        h = h + layer.cross_attention(layer.cross_norm(h), source)
+    h = h + layer.feed_forward(layer.feed_forward_norm(h))
+    assert close(layer(x, source=source if cross else None, score_bias=bias), h, 1e-6)
+
+
+def test_a_cached_decoder_layer_is_the_layer(rng):
+    layer = shaken(TransformerLayer(8, 2, cross=True, causal=True), rng)
+    x, source = rng.standard_normal((2, 2, 5, 8)).astype(np.float32)
+    cache = KVCache(1, 2, 2, 5, 4, x)
+    with no_grad():
+        pieces = [layer(x[:, t : t + 1], source=source, cache=cache[0]).data for t in range(5)]
+        assert cache.length == 5
+        assert close(np.concatenate(pieces, axis=1), layer(x, source=source), 1e-5)
 
 
 def test_dropout_is_off_in_evaluation_and_keyed_by_the_seed(rng):

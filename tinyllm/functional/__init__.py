@@ -12,13 +12,13 @@ from .softmax import log_softmax, softmax
 from .losses import cross_entropy, mse_loss
 from .normalization import layer_norm, rms_norm
 from .embedding import embedding
-from .positions import rotary, rotary_table, sinusoidal_table
+from .positions import alibi_slopes, relative_buckets, rotary, rotary_table, sinusoidal_table
 from .attention import attention, attention_weights
 from .recurrent import recurrent
 from .dropout import dropout
 
 __all__ = [
-    "FORMULAS", "Formula", "attention", "attention_weights", "cross_entropy", "dropout", "embedding", "erf", "formula", "gelu",
-    "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relu", "rms_norm", "rotary", "rotary_table", "sigmoid",
-    "silu", "sinusoidal_table", "softmax",
+    "FORMULAS", "Formula", "alibi_slopes", "attention", "attention_weights", "cross_entropy", "dropout", "embedding", "erf",
+    "formula", "gelu", "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relative_buckets", "relu", "rms_norm",
+    "rotary", "rotary_table", "sigmoid", "silu", "sinusoidal_table", "softmax",
 ]

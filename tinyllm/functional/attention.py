@@ -13,15 +13,19 @@ from .fusing import ones
 from .softmax import softmax
 
 
-def attention_weights(q: Any, k: Any, mask: Any = None, causal: bool = False) -> Any:
+def attention_weights(
+    q: Any, k: Any, mask: Any = None, causal: bool = False, score_bias: Any = None, scale: float | None = None
+) -> Any:
     """softmax(q kᵀ / √d): how much each query looks at each key, for pictures and for `attention`.
 
     q (..., Tq, D), k (..., Tk, D) → (..., Tq, Tk); every row sums to 1, or to 0 where nothing may be seen.
 
-    Mask, causal and errors as for `attention`. Source: formulas F1 and F2.
+    The other arguments and errors as for `attention`. Source: formulas F1 and F2.
     """
-    _check(q, k, None, mask, causal)
-    scores = q @ np.swapaxes(k, -1, -2) * (1.0 / math.sqrt(q.shape[-1]))            # (..., Tq, Tk)
+    _check(q, k, None, mask, causal, score_bias, scale)
+    scores = q @ np.swapaxes(k, -1, -2) * _scale(q, scale)                          # (..., Tq, Tk)
+    if score_bias is not None:
+        scores = scores + score_bias
     if causal:
         n_queries, n_keys = scores.shape[-2:]
         past = np.tril(np.ones_like(scores, shape=(n_queries, n_keys), dtype=bool), n_keys - n_queries)
@@ -30,16 +34,20 @@ def attention_weights(q: Any, k: Any, mask: Any = None, causal: bool = False) ->
 
 
 @formula
-def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False) -> Any:
+def attention(
+    q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False, score_bias: Any = None, scale: float | None = None
+) -> Any:
     """Scaled dot-product attention, softmax(q kᵀ / √d) v.
 
     q (B, H, Tq, D), k (B, H, Tk, D), v (B, H, Tk, Dv) → (B, H, Tq, Dv), any leading axes in place of (B, H), the same for all
     three. `mask` is boolean and broadcasts to (B, H, Tq, Tk), True = may look. `causal` lets query i see keys up to
     Tk − Tq + i: the queries are the last Tq positions, which is right with a cache as well. Both may be given.
+    `score_bias` broadcasts to (B, H, Tq, Tk) and is added to the scores: positions that speak as distances (relative, ALiBi).
+    `scale` takes the place of 1/√d; T5 has 1.
 
     Gradient. With S = q kᵀ/√d, P = softmax(S) and O = P v: ∂L/∂v = Pᵀ g and ∂L/∂P = g vᵀ; through the softmax,
     ∂L/∂S = P (∂L/∂P − Σ_j P_j ∂L/∂P_j), where the sum is Σ_j P_j (g · v_j) = g · O, so it needs no row of P;
-    and ∂L/∂q = ∂L/∂S k/√d, ∂L/∂k = ∂L/∂Sᵀ q/√d.
+    and ∂L/∂q = ∂L/∂S k/√d, ∂L/∂k = ∂L/∂Sᵀ q/√d. A bias is added to S, so its gradient is ∂L/∂S, summed where it was broadcast.
 
     A dot product of D independent unit-variance terms has variance D: dividing by √D keeps the softmax off its flat ends,
     where its gradient vanishes. A row that may look nowhere returns zeros, not NaN.
@@ -47,11 +55,11 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False) ->
     Raises ValueError for shapes that do not fit or a mask that does not broadcast, TypeError for a mask that is not boolean.
     Source: Vaswani et al. 2017, §3.2.1; formula F1.
     """
-    return attention_weights(q, k, mask, causal) @ v                                # (B, H, Tq, Dv)
+    return attention_weights(q, k, mask, causal, score_bias, scale) @ v             # (B, H, Tq, Dv)
 
 
 @attention.check
-def _check(q, k, v, mask=None, causal=False):
+def _check(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     for name, x in (("q", q), ("k", k), ("v", v)):
         if x is not None and (x.ndim < 2 or x.shape[:-2] != q.shape[:-2]):
             raise ValueError(f"attention: q {q.shape} and {name} {x.shape}: batch and heads must be equal, repeat grouped ones")
@@ -64,6 +72,13 @@ def _check(q, k, v, mask=None, causal=False):
     if mask is not None:
         check_kind("mask", mask, "b", "booleans, True = may look")
         check_broadcasts("mask", mask.shape, (*q.shape[:-1], k.shape[-2]))
+    if score_bias is not None:
+        check_kind("score_bias", score_bias, "f", "floats, added to the scores")
+        check_broadcasts("score_bias", score_bias.shape, (*q.shape[:-1], k.shape[-2]))
+
+
+def _scale(q, scale):
+    return 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
 
 
 BLOCK = 64                                              # queries at a time; a GPU takes all of them
@@ -71,7 +86,7 @@ HIDDEN = -1e30                                          # added to a score; no s
 
 
 @attention.fused
-def attention(q, k, v, mask=None, causal=False):
+def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     """Forward, for a block of queries: E = exp(S − max S), ℓ = Σ E, O = E v / ℓ.
 
     Backward, with P = E/ℓ and g' = g/ℓ: ∂L/∂v = Eᵀ g', and ∂L/∂S = P (g vᵀ − g · O) = E (g' vᵀ − g' · O).
@@ -85,9 +100,10 @@ def attention(q, k, v, mask=None, causal=False):
     behind = n_keys - n_queries                                                     # keys before the first query
     first = min(max(0, -behind), n_queries) if causal else 0                        # the first query that sees a key
     block = BLOCK if isinstance(q, np.ndarray) else max(1, n_queries)
-    scale = 1.0 / math.sqrt(q.shape[-1])
+    scale = _scale(q, scale)
     q = q * scale
     hidden = None if mask is None else _hidden(mask, q)
+    bias = None if score_bias is None else _t(_two_axes(score_bias))                # (..., keys, queries)
     out = _heads_inside(q, v.shape[-1])                                             # (B, H, Tq, Dv)
     sums = np.empty_like(q, shape=q.shape[:-1])                                     # (B, H, Tq): ℓ
     out[..., :first, :] = 0.0
@@ -97,8 +113,10 @@ def attention(q, k, v, mask=None, causal=False):
         rows = slice(start, min(start + block, n_queries))
         seen = behind + rows.stop if causal else n_keys
         e = k[..., :seen, :] @ _t(q[..., rows, :])                                  # (B, H, keys, queries)
+        if bias is not None:
+            e += _part(bias, seen, rows)
         if hidden is not None:
-            e += hidden[..., :seen, rows] if hidden.shape[-1] > 1 else hidden[..., :seen, :]
+            e += _part(hidden, seen, rows)
         if causal:
             e[..., behind + start:, :] += _future(rows.stop - start, e)
         top = np.max(e, axis=-2, keepdims=True)                                     # (B, H, 1, queries)
@@ -116,6 +134,7 @@ def attention(q, k, v, mask=None, causal=False):
         g = g / sums[..., None]                                                     # (B, H, Tq, Dv): g'
         g_dot_o = np.einsum("...d,...d->...", g, out)[..., None, :]                 # (B, H, 1, Tq)
         gq, gk, gv = (_heads_inside(x, x.shape[-1]) for x in (q, k, v))
+        g_bias = None if bias is None else np.zeros_like(bias)
         gq[..., :first, :] = 0.0
         if not blocks:
             gk[...] = gv[...] = 0.0
@@ -123,6 +142,9 @@ def attention(q, k, v, mask=None, causal=False):
             gs = v[..., :seen, :] @ _t(g[..., rows, :])                             # (B, H, keys, queries)
             gs -= g_dot_o[..., rows]
             gs *= e
+            if g_bias is not None:
+                part = _part(g_bias, seen, rows)
+                part += _summed(gs, part.shape)
             np.matmul(_t(gs), k[..., :seen, :], out=gq[..., rows, :])
             if rows.stop == n_queries:                                              # the last block sees every key
                 np.matmul(gs, q[..., rows, :], out=gk)
@@ -131,7 +153,7 @@ def attention(q, k, v, mask=None, causal=False):
                 gk[..., :seen, :] += gs @ q[..., rows, :]
                 gv[..., :seen, :] += e @ g[..., rows, :]
         gq *= scale
-        return gq, gk, gv
+        return gq, gk, gv, None, None, None if g_bias is None else _t(g_bias).reshape(score_bias.shape)
 
     return out, vjp
 
@@ -142,8 +164,23 @@ def _t(x):
 
 def _hidden(mask, like):
     """0 where the mask lets look, HIDDEN elsewhere: (..., keys, queries), each axis whole or 1."""
-    mask = mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
-    return _t(np.multiply(~mask, HIDDEN, dtype=like.dtype))
+    return _t(np.multiply(~_two_axes(mask), HIDDEN, dtype=like.dtype))
+
+
+def _two_axes(x):
+    return x.reshape((1,) * (2 - x.ndim) + x.shape)
+
+
+def _part(x, seen, rows):
+    """The keys seen and the queries of a block: a view of (..., keys, queries), whose axes may be 1 for all."""
+    return x[..., :seen if x.shape[-2] > 1 else 1, rows if x.shape[-1] > 1 else slice(None)]
+
+
+def _summed(x, shape):
+    """Over the axes in which an array of this shape was broadcast to x."""
+    extra = x.ndim - len(shape)
+    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n != x.shape[extra + i]))
+    return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x
 
 
 def _future(n, like):

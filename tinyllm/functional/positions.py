@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,44 @@ def _angles(context, width, base):
     if width % 2:
         raise ValueError(f"positions turn pairs of features, and a width of {width} is odd: choose an even one")
     return np.arange(context)[:, None] * base ** (-np.arange(0, width, 2) / width)
+
+
+def relative_buckets(distances: Any, n_buckets: int = 32, max_distance: int = 128, causal: bool = False) -> np.ndarray:
+    """The bucket of each distance, key − query, of a sequence: integers (...) → (...), from 0 to n_buckets − 1.
+
+    Near distances have a bucket each, far ones share: with n buckets for a side, bucket(d) = d for d < n/2, then
+    n/2 + ⌊ln(d / (n/2)) / ln(max_distance / (n/2)) · n/2⌋, at most n − 1. If `causal`, the past is the only side; otherwise
+    each side has half of the buckets, the future the upper half.
+
+    Raises ValueError for fewer than 2 buckets a side, or a max_distance inside the exact ones.
+    Source: Raffel et al. 2020, §2.1; formula F6.
+    """
+    n = n_buckets if causal else n_buckets // 2
+    exact = n // 2
+    if exact < 1 or max_distance <= exact:
+        rule = f"take 4 buckets or more, and a max_distance above {exact}"
+        raise ValueError(f"{n_buckets} buckets for distances up to {max_distance}: {rule}")
+    distances = np.asarray(distances)
+    d = np.maximum(-distances, 0) if causal else np.abs(distances)
+    # In float32, as T5 was trained: at a bucket's edge the last digit decides.
+    far = np.log(np.maximum(d, exact).astype(np.float32) / exact) / math.log(max_distance / exact) * (n - exact)
+    bucket = np.where(d < exact, d, np.minimum(exact + far.astype(np.int64), n - 1))
+    return bucket if causal else bucket + n * (distances > 0)
+
+
+def alibi_slopes(n_heads: int) -> np.ndarray:
+    """m_h = 2^(−8 h / H) for h = 1 … H: how steeply each head's scores fall with the distance. → (n_heads,) float64.
+
+    If H is no power of two: those of the next smaller power, then every second of twice as many.
+
+    Source: Press et al. 2022, §3; formula F6.
+    """
+    if n_heads < 1:
+        raise ValueError(f"{n_heads} heads have no slopes: take at least 1")
+    power = 1 << (n_heads.bit_length() - 1)
+    slopes = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
+    between = 2.0 ** (-4.0 * np.arange(1, 2 * power, 2) / power)
+    return np.concatenate([slopes, between[: n_heads - power]])
 
 
 @formula

@@ -11,7 +11,7 @@ from .linear import Linear
 from .embedding import Embedding
 from .normalization import LayerNorm, RMSNorm
 from .dropout import Dropout
-from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from .positions import AlibiPositions, LearnedPositions, RelativePositions, RotaryPositions, SinusoidalPositions
 from .cache import KVCache, LayerCache
 from .attention import MultiHeadAttention, record_attention
 from .feedforward import FeedForward
@@ -20,6 +20,6 @@ from .recurrent import RNN
 
 __all__ = [
     "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm", "RMSNorm",
-    "Dropout", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "KVCache", "LayerCache", "MultiHeadAttention",
-    "record_attention", "FeedForward", "TransformerLayer", "RNN",
+    "Dropout", "AlibiPositions", "LearnedPositions", "RelativePositions", "RotaryPositions", "SinusoidalPositions", "KVCache",
+    "LayerCache", "MultiHeadAttention", "record_attention", "FeedForward", "TransformerLayer", "RNN",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from ..backend import Array
 
 
 class LayerCache:
-    """Keys and values of one attention layer, (batch, n_kv_heads, length, head_dim) each, in room for `context` of them.
+    """Keys and values of one layer's self-attention, (batch, n_kv_heads, length, head_dim) each, in room for `context` of
+    them; and those of its cross-attention, which the source makes once and for all.
     """
 
     def __init__(self, batch: int, n_kv_heads: int, context: int, head_dim: int, like: Array) -> None:
         self.length = 0
         self._keys = np.empty_like(like, shape=(batch, n_kv_heads, context, head_dim))
         self._values = np.empty_like(self._keys)
+        self._source: tuple[Array, Array] | None = None
 
     def append(self, k: Any, v: Any) -> tuple[Array, Array]:
         """Add the newest keys and values (B, H, T, D); answer all: two of (B, H, length, D), views, nothing is copied.
@@ -25,9 +28,7 @@ class LayerCache:
         Raises RuntimeError while gradients are recorded (raw arrays carry none), ValueError when the context is full or the
         batch is another.
         """
-        if modes.current().recording and any(isinstance(t, Tensor) and t.requires_grad for t in (k, v)):
-            raise RuntimeError("a cache keeps raw arrays, which would drop the gradient: generate under no_grad()")
-        k, v = (t.data if isinstance(t, Tensor) else t for t in (k, v))
+        k, v = _raw(k, v)
         batch, heads, context, width = self._keys.shape
         if k.shape != (batch, heads, k.shape[2], width):
             raise ValueError(f"the cache is for batch, heads, width = {(batch, heads, width)}, got keys of shape {k.shape}")
@@ -39,9 +40,27 @@ class LayerCache:
         self.length = end
         return self._keys[:, :, :end], self._values[:, :, :end]
 
+    def of_source(self, make: Callable[[], tuple[Any, Any]]) -> tuple[Array, Array]:
+        """The source's keys and values: `make()` is asked for them the first time.
+
+        Raises RuntimeError as `append`, ValueError when the source is of another batch.
+        """
+        if self._source is None:
+            k, v = _raw(*make())
+            if len(k) != len(self._keys):
+                raise ValueError(f"the cache is for a batch of {len(self._keys)}, the source has {len(k)}: make one for it")
+            self._source = k, v
+        return self._source
+
     def select(self, rows: Array) -> None:
         """Keep these sequences of the batch, in this order, with repeats: a finished one goes, a promising one branches."""
         self._keys, self._values = self._keys[rows], self._values[rows]
+        if self._source is not None:
+            self._source = self._source[0][rows], self._source[1][rows]
+
+    def reset(self) -> None:
+        """Forget everything, the source too."""
+        self.length, self._source = 0, None
 
 
 class KVCache:
@@ -65,17 +84,24 @@ class KVCache:
         return self.layers[0].length
 
     def crop(self, length: int) -> None:
-        """Forget all positions from `length` on. Raises ValueError for more than there are."""
+        """Forget all positions from `length` on, no source. Raises ValueError for more than there are."""
         if not 0 <= length <= self.length:
             raise ValueError(f"crop to {length}: the cache holds {self.length} positions")
         for layer in self.layers:
             layer.length = length
 
     def reset(self) -> None:
-        """Forget everything."""
-        self.crop(0)
+        """Forget everything, sources too."""
+        for layer in self.layers:
+            layer.reset()
 
     def select(self, rows: Array) -> None:
         """Keep these sequences of the batch, in this order."""
         for layer in self.layers:
             layer.select(rows)
+
+
+def _raw(k: Any, v: Any) -> tuple[Array, Array]:
+    if modes.current().recording and any(isinstance(t, Tensor) and t.requires_grad for t in (k, v)):
+        raise RuntimeError("a cache keeps raw arrays, which would drop the gradient: generate under no_grad()")
+    return tuple(t.data if isinstance(t, Tensor) else t for t in (k, v))

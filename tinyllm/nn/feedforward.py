@@ -16,17 +16,20 @@ ACTIVATIONS: dict[str, Callable] = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "swiglu": F.silu,
+    "geglu": partial(F.gelu, approximate="tanh"),
 }
+GATED = ("swiglu", "geglu")
 
 
 class FeedForward(Module):
-    """W₂ φ(W₁ x + b₁) + b₂, or for swiglu W₂ (silu(W_g x) ⊙ W₁ x): (..., d_model) → (..., d_model).
+    """W₂ φ(W₁ x + b₁) + b₂, or gated W₂ (φ(W_g x) ⊙ W₁ x), with φ = silu for swiglu and gelu_tanh for geglu:
+    (..., d_model) → (..., d_model).
 
-    Without the bend φ the two maps would be one matrix. d_hidden is 4 d_model by default; for swiglu, which has a third matrix,
+    Without the bend φ the two maps would be one matrix. d_hidden is 4 d_model by default; with a gate, which is a third matrix,
     8/3 d_model, up to a multiple of 8: about the same number of parameters.
 
     Raises ValueError for an unknown activation.
-    Source: Vaswani et al. 2017, §3.3; swiglu: Shazeer 2020.
+    Source: Vaswani et al. 2017, §3.3; gates: Shazeer 2020, §2.
     """
 
     def __init__(
@@ -34,10 +37,10 @@ class FeedForward(Module):
     ) -> None:
         check_activation(activation)
         if d_hidden is None:
-            d_hidden = 4 * d_model if activation != "swiglu" else -(-8 * d_model // 24) * 8
+            d_hidden = 4 * d_model if activation not in GATED else -(-8 * d_model // 24) * 8
         self.activation = activation
         self.up = Linear(d_model, d_hidden, bias)
-        self.gate = Linear(d_model, d_hidden, bias) if activation == "swiglu" else None
+        self.gate = Linear(d_model, d_hidden, bias) if activation in GATED else None
         self.down = Linear(d_hidden, d_model, bias)
         self.dropout = Dropout(dropout)
 

@@ -42,8 +42,9 @@ class RMSNorm(Module):
 NORMS = ("layer", "rms")
 
 
-def make_norm(kind: str, d: int, bias: bool = True) -> LayerNorm | RMSNorm:
-    """'layer' or 'rms', by name. Raises ValueError for another name."""
+def make_norm(kind: str, d: int, bias: bool = True, eps: float | None = None) -> LayerNorm | RMSNorm:
+    """'layer' or 'rms', by name; eps None leaves each its own. Raises ValueError for another name."""
     if kind not in NORMS:
         raise ValueError(f"no norm {kind!r}: choose one of {', '.join(NORMS)}")
-    return LayerNorm(d, bias=bias) if kind == "layer" else RMSNorm(d)
+    own = {} if eps is None else {"eps": eps}
+    return LayerNorm(d, bias=bias, **own) if kind == "layer" else RMSNorm(d, **own)

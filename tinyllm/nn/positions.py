@@ -1,7 +1,8 @@
 """Positions: what tells attention the order of tokens (formula F6).
 
 `where` says which positions: a slice, or an integer array for sequences whose tokens don't stand at equal places, as with
-padding on the left. The first two are added to the token embeddings; the third turns queries and keys, in every layer.
+padding on the left. The first two are added to the token embeddings; the third turns queries and keys, in every layer. The last
+two know distances alone and are added to the scores of attention: padding moves no distance.
 """
 
 from __future__ import annotations
@@ -76,6 +77,54 @@ class RotaryPositions(Module):
     def extra_repr(self) -> str:
         context, half = self.cos.shape
         return f"{2 * half}, {context}, base={self.base:g}"
+
+
+class RelativePositions(Module):
+    """A learned number for every distance and head (`functional.relative_buckets`): Tq, Tk → (1, H, Tq, Tk), a bias of scores.
+
+    The queries are the last Tq of the Tk positions, as with a cache. Raffel et al. 2020, §2.1.
+    """
+
+    def __init__(self, n_heads: int, n_buckets: int = 32, max_distance: int = 128, causal: bool = False) -> None:
+        F.relative_buckets(0, n_buckets, max_distance, causal)                      # raises for numbers that do not fit
+        self.max_distance, self.causal = max_distance, causal
+        self.weight = init.normal_(blank(n_buckets, n_heads), std=0.02)
+
+    def forward(self, n_queries: int, n_keys: int) -> Any:
+        buckets = F.relative_buckets(_distances(n_queries, n_keys), len(self.weight.data), self.max_distance, self.causal)
+        bias = F.embedding(_there(buckets, self.weight.data), self.weight)          # (Tq, Tk, H)
+        return np.moveaxis(bias, -1, 0)[None]
+
+    def extra_repr(self) -> str:
+        n_buckets, n_heads = self.weight.shape
+        return f"{n_heads}, {n_buckets}, max_distance={self.max_distance}"
+
+
+class AlibiPositions(Module):
+    """−m_h |i − j| with a fixed slope for every head (`functional.alibi_slopes`): Tq, Tk → (1, H, Tq, Tk), a bias of scores.
+
+    Nothing is learned and no length is built in: a model may be used on longer texts than it has seen. Press et al. 2022, §3.
+    """
+
+    def __init__(self, n_heads: int) -> None:
+        self.slopes = F.alibi_slopes(n_heads).astype(backend.DTYPE)
+
+    def forward(self, n_queries: int, n_keys: int) -> Any:
+        distances = np.abs(_distances(n_queries, n_keys)).astype(self.slopes.dtype)
+        return -self.slopes[:, None, None] * _there(distances, self.slopes)[None, None]
+
+    def _move_buffers(self, device: str | None, dtype: Any) -> None:
+        if dtype is not None:
+            self.slopes = F.alibi_slopes(len(self.slopes)).astype(dtype)
+        super()._move_buffers(device, dtype)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.slopes)}"
+
+
+def _distances(n_queries: int, n_keys: int) -> np.ndarray:
+    """Key − query: (Tq, Tk), the queries being the last of the positions."""
+    return np.arange(n_keys) - np.arange(n_keys - n_queries, n_keys)[:, None]
 
 
 def _there(where: Where, table: Any) -> Any:
