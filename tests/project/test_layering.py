@@ -23,7 +23,7 @@ LAYERS = (
     ("backend",),
 )
 # Beside the tower: these know nothing of arrays that carry gradients, so they can be read, used and replaced alone.
-ASIDE = ("tokenizers", "data")
+ASIDE = ("tokenizers", "data", "gguf")
 USERS_OF_ASIDE = ("__main__", "cli", "tour", "training")
 
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
@@ -48,7 +48,7 @@ def part(module: str) -> str:
 def may_import(user: str, used: str) -> bool:
     """Whether a module of one part may import from another, as LAYERS and ASIDE draw it."""
     if used in ASIDE:
-        return user in ASIDE or user in USERS_OF_ASIDE
+        return user in ASIDE or user in USERS_OF_ASIDE or (user, used) == ("models", "gguf")    # a file of weights
     return user in HEIGHT and HEIGHT[used] <= HEIGHT[user]
 
 
