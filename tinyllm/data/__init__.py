@@ -4,8 +4,13 @@ In reading order:
 
     files       the user's own text file
     tables      the user's own CSV, TSV or JSONL file with a text and a label column
+    pairs       the user's own pairs of texts, such as sentences with their translations
+    conll       the user's own words with tags
+    squad       the user's own questions on passages
+    chats       the user's own dialogues
     labelled    texts with labels: what a table and a classification set are made of
     docstrings  Python's documentation, read from the source files of the standard library
+    code_files  the user's own Python code
     duplicates  which texts are nearly the same, so that no split lets one of them leak
     cache       what was computed once, kept with its checksum
     pydocs      the default corpus and the default classification task
@@ -17,28 +22,47 @@ In reading order:
 
 from tinyllm.data.batching import Batch, pad_batch, split_batch
 from tinyllm.data.cache import cache_folder
+from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
+from tinyllm.data.code_files import read_code
+from tinyllm.data.conll import TaggedSentence, read_conll, tag_names, to_bio
 from tinyllm.data.epochs import LabelledBatches
 from tinyllm.data.files import read_text
 from tinyllm.data.labelled import LabelledTexts
 from tinyllm.data.masking import MaskedWindows, mask_tokens
+from tinyllm.data.pairs import TextPairs, read_pairs
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
+from tinyllm.data.squad import Answer, Question, read_squad
 from tinyllm.data.tables import read_table
 from tinyllm.data.windows import CausalWindows
 
 __all__ = [
+    "Answer",
     "Batch",
     "CausalWindows",
     "Classification",
     "Corpus",
+    "Dialogue",
     "LabelledBatches",
     "LabelledTexts",
     "MaskedWindows",
+    "Message",
+    "Question",
+    "TaggedSentence",
+    "TextPairs",
     "cache_folder",
+    "check_dialogue",
     "classification",
     "corpus",
     "mask_tokens",
     "pad_batch",
+    "read_code",
+    "read_conll",
+    "read_dialogues",
+    "read_pairs",
+    "read_squad",
     "read_table",
     "read_text",
     "split_batch",
+    "tag_names",
+    "to_bio",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from tinyllm.data.files import MAX_BYTES, read_text
 from tinyllm.data.labelled import LabelledTexts
 
-Row = tuple[int, dict[str, object]]     # line number in the file, column -> value
+Row = tuple[int, dict[str | int, object]]       # line number in the file, column -> value
 
 
 def read_table(
@@ -33,19 +33,9 @@ def read_table(
     label, a label that `names` lacks, fewer than two classes.
     """
     path = Path(path)
-    readers = {".csv": _delimited, ".tsv": _delimited, ".jsonl": _json_lines}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path} ends in {path.suffix!r}: name it {', '.join(readers)} after its format")
-    content = read_text(path, max_bytes)
     texts, labels = [], []
-    for line, row in readers[path.suffix.lower()](path, content):
-        for column in (text, label):
-            if column not in row:
-                there = ", ".join(map(repr, row)) or "none"
-                raise ValueError(f"{path}, line {line}: no column {column!r}: there are {there}")
-        value, kind = row[text], row[label]
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{path}, line {line}: column {text!r} is {value!r}: give a text, or delete the line")
+    for line, row in table_rows(path, max_bytes):
+        value, kind = check_text(path, line, row, text), cell(path, line, row, label)
         if not isinstance(kind, str | int) or not str(kind).strip():
             raise ValueError(f"{path}, line {line}: column {label!r} is {kind!r}: give a word or a whole number")
         if names is not None and str(kind) not in names:
@@ -62,17 +52,47 @@ def read_table(
     return LabelledTexts(tuple(texts), np.array([number[name] for name in labels]), classes)
 
 
-def _delimited(path: Path, content: str) -> Iterator[Row]:
+def table_rows(path: Path, max_bytes: int = MAX_BYTES, header: bool = True) -> Iterator[Row]:
+    """The rows of a table by column; without a header (.csv and .tsv only) columns have numbers, from 0."""
+    ending = path.suffix.lower()
+    if ending not in (".csv", ".tsv", ".jsonl"):
+        raise ValueError(f"{path} ends in {path.suffix!r}: name it .csv, .tsv, .jsonl after its format")
+    if ending == ".jsonl" and not header:
+        raise ValueError(f"{path}: columns of .jsonl have names, not numbers: give the names")
+    content = read_text(path, max_bytes)
+    return json_lines(path, content) if ending == ".jsonl" else _delimited(path, content, header)
+
+
+def cell(path: Path, line: int, row: dict[str | int, object], column: str | int) -> object:
+    """The value of a column, or an error that says which columns there are."""
+    if column not in row:
+        there = ", ".join(map(repr, row)) or "none"
+        raise ValueError(f"{path}, line {line}: no column {column!r}: there are {there}")
+    return row[column]
+
+
+def check_text(path: Path, line: int, row: dict[str | int, object], column: str | int) -> str:
+    """The value of a column that must be a text with a visible character."""
+    value = cell(path, line, row, column)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{path}, line {line}: column {column!r} is {value!r}: give a text, or delete the line")
+    return value
+
+
+def _delimited(path: Path, content: str, named: bool) -> Iterator[Row]:
     io_lines = io.StringIO(content, newline="")
     if path.suffix.lower() == ".csv":
         reader = csv.reader(io_lines, strict=True)
     else:
         reader = csv.reader(io_lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     try:
-        header = next(row for row in reader if row)
-        if len(set(header)) < len(header):
-            twice = next(name for name in header if header.count(name) > 1)
+        first = next(row for row in reader if row)
+        header: Sequence[str | int] = first if named else range(len(first))
+        if named and len(set(first)) < len(first):
+            twice = next(name for name in first if first.count(name) > 1)
             raise ValueError(f"{path}, header: column {twice!r} stands there twice: rename one")
+        if not named:
+            yield reader.line_num, dict(enumerate(first))
         for values in reader:
             if not values:
                 continue
@@ -86,7 +106,8 @@ def _delimited(path: Path, content: str) -> Iterator[Row]:
         raise ValueError(f"{path}, line {reader.line_num}: {error}: close the quotes, or shorten the value") from error
 
 
-def _json_lines(path: Path, content: str) -> Iterator[Row]:
+def json_lines(path: Path, content: str) -> Iterator[Row]:
+    """The objects of a JSONL file, empty lines left out."""
     for line, entry in enumerate(content.split("\n"), start=1):
         if not entry.strip():
             continue
