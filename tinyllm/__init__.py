@@ -10,6 +10,7 @@ Reading order, from the derivative of np.exp to a model that generates; each pac
     models         GPT, Bert, classifiers; saving and loading
     tokenizers     text to numbers and back
     data           corpora, files, batches, masking
+    metrics        how good is what a model said: entities, answers, BLEU, chrF, ROUGE
     gguf           weights in few bits, as llama.cpp keeps them
     training       one loop for pretraining and fine-tuning, resuming to the same numbers
     generation     text from a model
@@ -44,7 +45,7 @@ __version__ = "0.1.0"
 
 _PACKAGES = (
     "backend", "autograd", "functional", "nn", "optim", "models",
-    "tokenizers", "data", "gguf", "training", "generation", "viz", "tour", "book",
+    "tokenizers", "data", "metrics", "training", "generation", "viz", "tour", "book",
 )
 
 __all__ = [

@@ -23,7 +23,7 @@ LAYERS = (
     ("backend",),
 )
 # Beside the tower: these know nothing of arrays that carry gradients, so they can be read, used and replaced alone.
-ASIDE = ("tokenizers", "data", "gguf")
+ASIDE = ("tokenizers", "data", "metrics", "gguf")
 USERS_OF_ASIDE = ("__main__", "cli", "tour", "training")
 
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
