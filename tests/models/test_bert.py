@@ -87,4 +87,4 @@ def test_a_fresh_model_is_undecided():
 def test_no_cache():
     model, _ = bert()
     with pytest.raises(ValueError, match="needs causal layers"):
-        model.hidden(np.zeros((1, 2), int), cache=object())
+        model.make_cache()

@@ -111,7 +111,7 @@ def changed(folder, **fields):
     "fields, match",
     [
         ({"model_type": "bert"}, "holds a Bert, not a GPT"),
-        ({"model_type": "llama"}, "no model_type 'llama'"),
+        ({"model_type": "mamba"}, "no model_type 'mamba'"),
         ({"model_type": None}, "no model_type None"),
         ({"model_type": ["gpt"]}, "no model_type"),
         ({"d_model": 30, "n_heads": 4}, "does not split into 4 heads"),

@@ -1,17 +1,23 @@
-"""Models in reading order: config, inputs (what a call checks), trunk (embedding, positions, layers), gpt, bert, classifier,
-pretrained.
+"""Models in reading order: config, inputs (what a call checks), stack (layers, and what tells them the order of tokens), trunk
+(an embedding and a stack), gpt, llama, bert, seq2seq, t5; pooling, classifier; pretrained.
 
     model = GPT(GPTConfig(vocab_size=65)); model(ids)               # (B, T) → (B, T, 65)
     model.save_pretrained(folder); GPT.from_pretrained(folder)
 """
 
-from .config import BertConfig, GPTConfig, ModelConfig
+from .config import BertConfig, GPTConfig, LlamaConfig, ModelConfig, Seq2SeqConfig, T5Config
+from .stack import Stack
 from .trunk import Trunk
 from .gpt import GPT
+from .llama import Llama
 from .bert import Bert, MaskedHead
-from .classifier import SequenceClassifier, pool
+from .seq2seq import Seq2Seq
+from .t5 import T5
+from .pooling import pool
+from .classifier import SequenceClassifier
 from .pretrained import Pretrained
 
 __all__ = [
-    "BertConfig", "GPTConfig", "ModelConfig", "Trunk", "GPT", "Bert", "MaskedHead", "SequenceClassifier", "pool", "Pretrained",
+    "BertConfig", "GPTConfig", "LlamaConfig", "ModelConfig", "Seq2SeqConfig", "T5Config", "Stack", "Trunk", "GPT", "Llama",
+    "Bert", "MaskedHead", "Seq2Seq", "T5", "pool", "SequenceClassifier", "Pretrained",
 ]

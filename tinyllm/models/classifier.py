@@ -8,30 +8,13 @@ from typing import Any, Self
 import numpy as np
 
 from .. import backend
-from ..backend import Array
 from ..nn import Dropout, Linear
 from .config import LARGEST
 from .inputs import checked_ids, checked_mask
+from .pooling import check_pooling, pool
 from .pretrained import Pretrained, class_of
-from .trunk import Trunk, start
-
-POOLINGS = ("mean", "max", "cls", "last")
-
-
-def pool(h: Any, mask: Array, how: str) -> Any:
-    """One vector a text from one a token: h (B, T, C), mask (B, T) of booleans, True = a real token → (B, C).
-
-    mean: Σ_t m_t h_t / Σ_t m_t. max: of each feature over the real tokens. cls and last: the first and the last real token's;
-    under a causal trunk the last alone has seen the whole text. In all, a padded place has weight 0.
-    """
-    if how == "mean":
-        share = (mask / mask.sum(axis=1, keepdims=True)).astype(h.dtype)            # (B, T)
-        return (share[:, None, :] @ h)[:, 0]                                        # (B, 1, T) @ (B, T, C)
-    if how == "max":
-        return np.max(np.where(mask[:, :, None], h, -np.inf), axis=1)
-    order = np.cumsum(mask, axis=1)                                                 # 1 at the first real token, … n at the last
-    nth = 1 if how == "cls" else order[:, -1:]
-    return (((order == nth) & mask)[:, None, :].astype(h.dtype) @ h)[:, 0]          # one-hot: a product picks the row
+from .stack import start
+from .trunk import Trunk
 
 
 class SequenceClassifier(Pretrained):
@@ -50,8 +33,7 @@ class SequenceClassifier(Pretrained):
     def __init__(
         self, trunk: Trunk, n_labels: int, pooling: str = "mean", dropout: float = 0.0, labels: Sequence[str] | None = None
     ) -> None:
-        if pooling not in POOLINGS:
-            raise ValueError(f"no pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
+        check_pooling(pooling)
         if n_labels < 2:
             raise ValueError(f"{n_labels} label is nothing to choose from: a classifier needs at least 2")
         if labels is not None and len(labels) != n_labels:

@@ -7,6 +7,7 @@ from typing import Any
 from .. import functional as F
 from ..nn import KVCache, Linear
 from .config import GPTConfig
+from .inputs import checked_ids
 from .trunk import Trunk
 
 
@@ -15,9 +16,11 @@ class GPT(Trunk):
 
         model = GPT(GPTConfig(vocab_size=65))
         logits = model(ids)                                        # (B, T) → (B, T, vocab_size)
-
-    The head's weight is the embedding's, if tied: a token's vector is also what its prediction looks for.
-    Arguments and errors as for `hidden`. Radford et al. 2019; formula F10.
+        cache = model.make_cache(len(ids))                         # under no_grad(), model(ids, cache=cache) goes on
+                                                                   # where the last call ended
+    The head's weight is the embedding's, if tied: a token's vector is also what its prediction looks for. With biases, learned
+    positions and norms first it is GPT-2. With a `cache`, ids are the next T tokens and the mask covers the cached ones too,
+    (B, past + T). Arguments and errors otherwise as for `Trunk`. Radford et al. 2019; formula F10.
     """
 
     model_type = "gpt"
@@ -29,11 +32,10 @@ class GPT(Trunk):
         self.head = None if config.tie_embeddings else Linear(config.d_model, config.vocab_size, bias=False)
         self.initialize()
 
+    def hidden(self, ids: Any, attention_mask: Any = None, cache: KVCache | None = None) -> Any:
+        """The vectors of all tokens, after the last norm: (B, T) → (B, T, C)."""
+        return self.run(self.embedding(checked_ids(ids)), attention_mask, cache)
+
     def forward(self, ids: Any, attention_mask: Any = None, cache: KVCache | None = None) -> Any:
         h = self.hidden(ids, attention_mask, cache)                                 # (B, T, C)
         return F.linear(h, self.embedding.weight if self.head is None else self.head.weight)
-
-    def make_cache(self, batch: int = 1) -> KVCache:
-        """An empty cache for this model: `model(ids, cache=cache)` under `no_grad()` goes on where the last call ended."""
-        c, attention = self.config, self.layers[0].attention
-        return KVCache(c.n_layers, batch, attention.n_kv_heads, c.context, attention.head_dim, self.embedding.weight.data)

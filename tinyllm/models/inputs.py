@@ -30,3 +30,15 @@ def checked_mask(mask: Any, shape: tuple[int, int]) -> np.ndarray | None:
         raise ValueError("attention_mask holds more than 0 and 1: 1 = a real token, 0 = padding")
     mask = mask.astype(bool)
     return None if mask.all() else mask
+
+
+def checked_segments(segment_ids: Any, ids: Array) -> Array:
+    """One integer for each of the ids, 0 where nobody says. Which there are, the table knows that they index."""
+    if segment_ids is None:
+        return np.zeros(ids.shape, np.int64)
+    segments = segment_ids if backend.is_array(segment_ids) else np.asarray(segment_ids)
+    if segments.dtype.kind not in "iu":
+        raise TypeError(f"segment_ids are {segments.dtype}: give integers, 0 for the first text and 1 for the second")
+    if segments.shape != ids.shape:
+        raise ValueError(f"segment_ids have shape {segments.shape}, the tokens {ids.shape}: give one for each token")
+    return segments

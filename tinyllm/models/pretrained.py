@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ..nn import Module, init
+from .config import ModelConfig
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 1 << 20
@@ -25,11 +27,13 @@ _classes: dict[str, type[Pretrained]] = {}
 
 
 class Pretrained(Module):
-    """A model that can be saved to a folder and made again from it. A subclass names its `model_type` and speaks for its
-    config.
+    """A model that can be saved to a folder and made again from it. A subclass names its `model_type` and `config_class`, and
+    keeps its config, or speaks for what stands in the place of one.
     """
 
     model_type: ClassVar[str]
+    config_class: ClassVar[type[ModelConfig]]
+    config: ModelConfig
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -38,12 +42,13 @@ class Pretrained(Module):
 
     def config_dict(self) -> dict[str, Any]:
         """What `from_config_dict` needs to build this model again, as JSON knows it."""
-        raise NotImplementedError
+        return asdict(self.config)
 
     @classmethod
     def from_config_dict(cls, values: dict[str, Any]) -> Self:
         """A model of this config. Raises ValueError or TypeError for one that makes no sense."""
-        raise NotImplementedError
+        make: Callable[..., Self] = cls
+        return make(cls.config_class.from_dict(values))
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write config.json and model.safetensors. Each is written beside its place and renamed: a crash leaves the old file
@@ -136,8 +141,9 @@ def _built(kind: type[Pretrained], values: dict[str, Any], file: Any, folder: Pa
 def _check_depth(values: dict[str, Any], n_arrays: int, folder: Path) -> None:
     """A layer has arrays of its own: more layers than arrays would take long to build and never fit."""
     inner = values.get("trunk")
-    n_layers = (inner if isinstance(inner, dict) else values).get("n_layers")
-    if isinstance(n_layers, int) and n_layers > n_arrays:
+    named = inner if isinstance(inner, dict) else values
+    n_layers = max((n for n in (named.get("n_layers"), named.get("n_decoder_layers")) if isinstance(n, int)), default=0)
+    if n_layers > n_arrays:
         raise ValueError(f"{folder}: {n_layers} layers by the config, {n_arrays} arrays of weights: they are not of one model")
 
 
