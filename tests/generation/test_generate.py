@@ -190,6 +190,14 @@ def test_text_streams_in_pieces_that_make_the_text(stop):
         assert "<" not in text
 
 
+def test_text_is_the_same_with_and_without_the_cache():
+    model, tokenizer = character_model()
+    for seed in range(3):
+        texts = [generate_text(model, tokenizer, "abc", 30, seed=seed, n_samples=2, use_cache=use) for use in (True, False)]
+        assert texts[0] == texts[1]
+        assert "".join(stream_text(model, tokenizer, "abc", 30, seed=seed, use_cache=False)) == texts[0][0]
+
+
 def test_text_ends_at_the_end_token_or_the_stop():
     model, tokenizer = character_model()
     lengths = set()

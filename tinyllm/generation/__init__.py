@@ -1,9 +1,15 @@
-"""Writing text with a language model, in reading order: sampling (from logits to a token), generate (token after
-token, with a cache), stops (where to end), text (a tokenizer before and after)."""
+"""Writing text with a language model, in reading order: sampling (from logits to a token), next_logits (what is asked of
+a model, causal or with a source), generate (token after token), stops (where to end), text (a tokenizer before and after),
+beam (search for the likeliest text), beam_tree (what it looked at)."""
 
 from . import sampling
-from .generate import Sampling, generate, stream
+from .generate import Sampling, generate, generate_batch, stream
 from .stops import StopFilter
 from .text import generate_text, stream_text
+from .beam import Hypothesis, beam_search, beam_search_batch, length_penalty
+from .beam_tree import BeamNode, BeamTree
 
-__all__ = ["Sampling", "StopFilter", "generate", "generate_text", "sampling", "stream", "stream_text"]
+__all__ = [
+    "BeamNode", "BeamTree", "Hypothesis", "Sampling", "StopFilter", "beam_search", "beam_search_batch", "generate",
+    "generate_batch", "generate_text", "length_penalty", "sampling", "stream", "stream_text",
+]

@@ -1,6 +1,6 @@
 """A language model writes: token ids in, token ids out, one at a time.
 
-    x_t ~ p(· | x_1 … x_{t−1})
+    x_t ~ p(· | x_1 … x_{t−1}), for an encoder-decoder p(· | x_1 … x_{t−1}, source)
  The keys and values of what stands there already are kept (KV cache), so a new token costs one position's work instead
 of all t positions'. The result is the same: causal attention never changes an earlier position.
 """
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..autograd.modes import no_grad
 from . import sampling
+from .next_logits import NextLogits, evaluation, next_logits, next_logits_of
 from .stops import StopFilter
 
 
@@ -68,26 +68,41 @@ def generate(
     seed: int | None = None,
     use_cache: bool = True,
 ) -> list[list[int]]:
-    """The new ids of n_samples continuations of one prompt, computed together as a batch.
+    """The new ids of n_samples texts of one prompt, computed together as a batch.
 
-    A continuation ends before the first `stop` (an id, or a sequence of ids) or after max_new_tokens. With a seed it
+    A causal model continues the prompt. To an encoder-decoder it is the source, about which it writes, from its start
+    token on. A text ends before the first `stop` (an id, or a sequence of ids) or after max_new_tokens. With a seed it
     depends on the arguments alone, and sample i does not depend on n_samples; without, draws come from the
-    process-wide generator. A prompt longer than the model's context loses its beginning; when the text outgrows the
-    context, the latter half of a context stays and is read again.
+    process-wide generator. A prompt longer than a causal model's context loses its beginning; when the text outgrows the
+    context, the latter half of a context stays and is read again. An encoder-decoder ends at its context.
 
     Raises ValueError for an empty prompt and for numbers out of range, TypeError for ids that are no integers.
     """
     how = Sampling(temperature, top_k, top_p, repetition_penalty, greedy)
-    rows = [StopFilter(id_sequences(stop), ()) for _ in range(n_samples)]
-    out: list[list[int]] = [[] for _ in rows]
-    for tokens in steps(model, prompt, max_new_tokens, how, n_samples, seed, use_cache):
-        for ids, row, token in zip(out, rows, tokens, strict=True):
-            ids.extend(row.push((token,)))
-        if all(row.stopped for row in rows):
-            break
-    for ids, row in zip(out, rows, strict=True):
-        ids.extend(row.finish())
-    return out
+    return _collected(steps(next_logits(model, prompt, use_cache), max_new_tokens, how, n_samples, seed), n_samples, stop)
+
+
+def generate_batch(
+    model: Any,
+    sources: Sequence[Sequence[int] | np.ndarray],
+    max_new_tokens: int = 100,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    greedy: bool = False,
+    stop: Sequence[Stop] = (),
+    seed: int | None = None,
+    use_cache: bool = True,
+) -> list[list[int]]:
+    """`generate` of an encoder-decoder for many sources, of any lengths, as one batch: a text for each.
+
+    Raises as `generate`, and TypeError for a causal model.
+    """
+    how = Sampling(temperature, top_k, top_p, repetition_penalty, greedy)
+    tokens = steps(next_logits_of(model, sources, use_cache), max_new_tokens, how, 1, seed)
+    return _collected(tokens, len(sources), stop)
 
 
 def stream(
@@ -108,7 +123,7 @@ def stream(
     id."""
     how = Sampling(temperature, top_k, top_p, repetition_penalty, greedy)
     row = StopFilter(id_sequences(stop), ())
-    tokens = steps(model, prompt, max_new_tokens, how, 1, seed, use_cache)
+    tokens = steps(next_logits(model, prompt, use_cache), max_new_tokens, how, 1, seed)
 
     def certain() -> Iterator[int]:
         for (token,) in tokens:
@@ -121,61 +136,47 @@ def stream(
 
 
 def steps(
-    model: Any,
-    prompt: Sequence[int] | np.ndarray,
-    max_new_tokens: int,
-    how: Sampling,
-    n_samples: int = 1,
-    seed: int | None = None,
-    use_cache: bool = True,
+    following: NextLogits, max_new_tokens: int, how: Sampling, n_samples: int = 1, seed: int | None = None
 ) -> Iterator[list[int]]:
-    """One new id for each sample, again and again: what `generate` and the text functions are made of. Checks at the
-    call."""
-    ids = np.asarray(prompt)
-    if ids.ndim != 1:
-        raise ValueError(f"the prompt has shape {ids.shape}: give one row of ids, shape (T,)")
-    if not ids.size:
-        raise ValueError("the prompt is empty: give at least one token, such as the tokenizer's bos_id")
-    if ids.dtype.kind not in "iu":
-        raise TypeError(f"the prompt is of type {ids.dtype}: give integers, the ids that a tokenizer's encode answers")
+    """One new id for each text, again and again: what `generate` and the text functions are made of. The texts are
+    n_samples of each row that `following` begins with. Checks at the call."""
     if max_new_tokens < 0 or n_samples < 1:
         raise ValueError(f"max_new_tokens {max_new_tokens} and n_samples {n_samples}: at least 0 and 1")
-    return _steps(model, ids, max_new_tokens, how, n_samples, seed, use_cache)
+    longest = max_new_tokens if following.longest is None else min(max_new_tokens, following.longest)
+    return _steps(following, longest, how, n_samples, seed)
 
 
-def _steps(
-    model: Any, prompt: np.ndarray, max_new_tokens: int, how: Sampling, n: int, seed: int | None, use_cache: bool
-) -> Iterator[list[int]]:
-    context = model.config.context
-    length, end = len(prompt), len(prompt) + max_new_tokens
-    text = np.empty((n, end), np.int64)
-    text[:, :length] = prompt
-    chance = _generators(seed, n)
-    start = max(0, length - context)
-    cache, known = None, start                          # what lies before `known` is in the cache
-    was_training = model.training
-    model.eval()
-    try:
-        while length < end:
-            rows = text if start or length > len(prompt) else text[:1]      # the prompt is the same for all: read it once
-            if cache is None and use_cache:
-                cache = model.make_cache(len(rows))
-            with no_grad():                             # never held across the yield: it would leak into the caller
-                logits = backend.to_numpy(model(rows[:, known:length], cache=cache).data[:, -1])
-            if len(rows) < n:
-                logits = np.repeat(logits, n, axis=0)   # (n, V)
-                if cache is not None:
-                    cache.select(np.zeros(n, np.int64))
+def _steps(following: NextLogits, n_steps: int, how: Sampling, n_samples: int, seed: int | None) -> Iterator[list[int]]:
+    begun, length = following.begin.shape
+    rows = np.repeat(np.arange(begun), n_samples)
+    text = np.empty((len(rows), length + n_steps), np.int64)
+    text[:, :length] = following.begin[rows]
+    chance = _generators(seed, len(rows))
+    with evaluation(following.model):
+        for t in range(length, length + n_steps):
+            if t == length:                             # read once for all samples
+                logits = following(following.begin)[rows]                       # (n, V)
+                following.select(rows)
+            else:
+                logits = following(text[:, :t])
             u = np.array([rng.random() for rng in chance])
-            token = how.choose(logits, text[:, :length], u)
-            text[:, length] = token
-            length += 1
+            token = how.choose(logits, text[:, :t], u)
+            text[:, t] = token
             yield token.tolist()
-            if length - start > context:                # positions count from the window's start: all is read again,
-                start, cache = length - max(context // 2, 1), None      # so leave room for many tokens, not for one
-            known = start if cache is None else length - 1
-    finally:
-        model.train(was_training)
+
+
+def _collected(tokens: Iterator[list[int]], n: int, stop: Sequence[Stop]) -> list[list[int]]:
+    """What comes until every row has stopped."""
+    rows = [StopFilter(id_sequences(stop), ()) for _ in range(n)]
+    out: list[list[int]] = [[] for _ in rows]
+    for new in tokens:
+        for ids, row, token in zip(out, rows, new, strict=True):
+            ids.extend(row.push((token,)))
+        if all(row.stopped for row in rows):
+            break
+    for ids, row in zip(out, rows, strict=True):
+        ids.extend(row.finish())
+    return out
 
 
 def _generators(seed: int | None, n: int) -> list[np.random.Generator]:

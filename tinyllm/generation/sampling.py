@@ -91,13 +91,23 @@ def draw(logits: np.ndarray, u: np.ndarray | float) -> np.ndarray:
     return (cumulative <= np.asarray(u)[..., None] * total).sum(axis=-1)
 
 
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """log softmax(z): (…, V) → (…, V) float64, none above 0. Raises FloatingPointError as `draw`."""
+    shifted = (logits - _highest(logits)).astype(np.float64)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 def _softmax(logits: np.ndarray) -> np.ndarray:
     """In float64: a cumulative sum over 50,000 float32 probabilities is off by more than most of them."""
+    e = np.exp((logits - _highest(logits)).astype(np.float64))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def _highest(logits: np.ndarray) -> np.ndarray:
     highest = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(highest).all():
         raise FloatingPointError("the logits hold NaN or infinity: the model's weights are broken, or every token is excluded")
-    e = np.exp((logits - highest).astype(np.float64))
-    return e / e.sum(axis=-1, keepdims=True)
+    return highest
 
 
 def _unsort(flags: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from .generate import Sampling, steps
+from .next_logits import NextLogits, has_source, next_logits
 from .stops import StopFilter
 
 
@@ -18,6 +19,8 @@ class TextTokenizer(Protocol):
     special_ids: tuple[int, ...]
 
     def encode(self, text: str) -> list[int]: ...
+
+    def encoding(self, text: str) -> Any: ...
 
     def id_to_piece(self, token_id: int) -> bytes: ...
 
@@ -36,8 +39,10 @@ def generate_text(
     stop: Sequence[str] = (),
     n_samples: int = 1,
     seed: int | None = None,
+    use_cache: bool = True,
 ) -> list[str]:
-    """The texts of n_samples continuations of a prompt (the prompt not repeated), computed together.
+    """The texts of n_samples continuations of a prompt (the prompt not repeated), computed together; of an
+    encoder-decoder, what it writes about the prompt as its source, framed as the tokenizer's `encoding` frames a text.
 
     A text ends before the first of the `stop` strings, wherever its tokens are cut, at the tokenizer's end token, or
     after max_new_tokens. An empty prompt is the tokenizer's start token.
@@ -47,7 +52,7 @@ def generate_text(
     how = Sampling(temperature, top_k, top_p, repetition_penalty, greedy)
     rows = [_Row(tokenizer, stop) for _ in range(n_samples)]
     texts = [""] * n_samples
-    for tokens in steps(model, encode_prompt(tokenizer, prompt), max_new_tokens, how, n_samples, seed):
+    for tokens in steps(_reader(model, tokenizer, prompt, use_cache), max_new_tokens, how, n_samples, seed):
         for i, (row, token) in enumerate(zip(rows, tokens, strict=True)):
             texts[i] += row.push(token)
         if all(row.ended for row in rows):
@@ -68,12 +73,13 @@ def stream_text(
     greedy: bool = False,
     stop: Sequence[str] = (),
     seed: int | None = None,
+    use_cache: bool = True,
 ) -> Iterator[str]:
     """The first text of `generate_text` in pieces, each as soon as it is certain: whole characters, no part of a
     stop."""
     how = Sampling(temperature, top_k, top_p, repetition_penalty, greedy)
     row = _Row(tokenizer, stop)
-    tokens = steps(model, encode_prompt(tokenizer, prompt), max_new_tokens, how, 1, seed)
+    tokens = steps(_reader(model, tokenizer, prompt, use_cache), max_new_tokens, how, 1, seed)
 
     def pieces() -> Iterator[str]:
         for (token,) in tokens:
@@ -85,6 +91,11 @@ def stream_text(
             yield piece
 
     return pieces()
+
+
+def _reader(model: Any, tokenizer: TextTokenizer, prompt: str, use_cache: bool) -> NextLogits:
+    ids = tokenizer.encoding(prompt).ids if has_source(model) else encode_prompt(tokenizer, prompt)
+    return next_logits(model, ids, use_cache)
 
 
 def encode_prompt(tokenizer: TextTokenizer, prompt: str) -> list[int]:
