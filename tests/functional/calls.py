@@ -120,6 +120,14 @@ def mse_loss(d: Draw) -> Call:
 
 
 @row
+def contrastive_loss(d: Draw) -> Call:
+    (rows,), (width,) = lengths(d, 1, zero=False), lengths(d, 1)
+    temperature, symmetric = d.choice([0.05, 1.0]), d.boolean()
+    arrays = [numbers(d, rows, width), numbers(d, rows, width)]
+    return Call(lambda a, b: F.contrastive_loss(a, b, temperature, symmetric), arrays, condition=10.0)
+
+
+@row
 def layer_norm(d: Draw) -> Call:
     width = d.choice([2, 3, 5])                         # of one feature nothing is left but rounding
     arrays = [numbers(d, *d.shape(), width), numbers(d, width)] + [numbers(d, width)] * d.boolean()

@@ -105,3 +105,29 @@ def test_class_weights_of_float64_leave_float32_as_it_is():
     loss = F.cross_entropy(logits, np.array([0, 1, 2]), class_weights=np.array([1.0, 2.0, 3.0, 4.0]))
     loss.backward()
     assert loss.dtype == logits.grad.dtype == np.float32
+
+
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 5), temperature=st.sampled_from([0.05, 2.0]), symmetric=st.booleans())
+def test_contrastive_loss_asks_each_row_for_its_own(seed, rows, temperature, symmetric):
+    a, b = np.random.default_rng(seed).standard_normal((2, rows, 3))
+    costs = []
+    for x, y in ((a, b), (b, a))[: 1 + symmetric]:
+        for i in range(rows):
+            scores = [math.fsum(x[i] * y[j]) / temperature for j in range(rows)]
+            costs.append(max(scores) + math.log(sum(math.exp(s - max(scores)) for s in scores)) - scores[i])
+    assert F.contrastive_loss(a, b, temperature, symmetric) == pytest.approx(sum(costs) / len(costs), rel=1e-9, abs=1e-12)
+
+
+def test_the_contrastive_gradient_is_what_is_said_minus_what_is_true(rng):
+    a, b = (Tensor(rng.standard_normal((4, 3)), requires_grad=True) for _ in range(2))
+    F.contrastive_loss(a, b, 0.5).backward()
+    p = F.softmax(a.data @ b.data.T / 0.5)
+    np.testing.assert_allclose(a.grad, (p - np.eye(4)) @ b.data / (4 * 0.5), rtol=1e-10)
+    np.testing.assert_allclose(b.grad, (p - np.eye(4)).T @ a.data / (4 * 0.5), rtol=1e-10)
+
+
+def test_a_batch_of_one_has_no_negatives(rng):
+    a, b = (Tensor(rng.standard_normal((1, 3)), requires_grad=True) for _ in range(2))
+    loss = F.contrastive_loss(a, b, symmetric=True)
+    loss.backward()
+    assert loss.item() == 0 and not a.grad.any() and not b.grad.any()

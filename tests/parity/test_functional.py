@@ -86,6 +86,19 @@ def mse_loss(rng):
     return Row(list(rng.standard_normal((2, 3, 4))), F.mse_loss, TF.mse_loss)
 
 
+def contrastive_loss(rng, symmetric=False):
+    n = int(rng.integers(2, 20))
+
+    def theirs(a, b):
+        scores, own = a @ b.T / 0.05, torch.arange(n)
+        rows = TF.cross_entropy(scores, own)
+        return (rows + TF.cross_entropy(scores.T, own)) / 2 if symmetric else rows
+
+    vectors = rng.standard_normal((2, n, 8))
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return Row(list(vectors), lambda a, b: F.contrastive_loss(a, b, 0.05, symmetric), theirs)
+
+
 def layer_norm(rng, bias=True):
     n = int(rng.integers(8, 70))        # over two entries a norm is all sign: its gradient cancels to nothing
     arrays = [rng.standard_normal(s) for s in ((3, 4, n), (n,), (n,))]
@@ -172,6 +185,8 @@ ROWS: dict[str, Callable[[np.random.Generator], Row]] = {
     "cross_entropy, ignored": lambda rng: cross_entropy(rng, ignored=True),
     "cross_entropy, all three": lambda rng: cross_entropy(rng, 0.2, True, True),
     "mse_loss": mse_loss,
+    "contrastive_loss": contrastive_loss,
+    "contrastive_loss, symmetric": lambda rng: contrastive_loss(rng, symmetric=True),
     "layer_norm": layer_norm,
     "layer_norm without bias": lambda rng: layer_norm(rng, bias=False),
     "rms_norm": rms_norm,

@@ -1,5 +1,6 @@
-"""The formulas of the field, in reading order: linear, activations (erf), softmax, losses, normalization, embedding, positions,
-attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused twin hang together.
+"""The formulas of the field, in reading order: linear, activations (erf), softmax, losses, contrastive, normalization,
+embedding, positions, attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused twin hang
+together.
 
 Each is written as the literature has it and runs on NumPy arrays, CuPy arrays and Tensors alike.
 """
@@ -10,6 +11,7 @@ from .erf import erf
 from .activations import gelu, relu, sigmoid, silu
 from .softmax import log_softmax, softmax
 from .losses import cross_entropy, mse_loss
+from .contrastive import contrastive_loss
 from .normalization import layer_norm, rms_norm
 from .embedding import embedding
 from .positions import alibi_slopes, relative_buckets, rotary, rotary_table, sinusoidal_table
@@ -18,7 +20,7 @@ from .recurrent import recurrent
 from .dropout import dropout
 
 __all__ = [
-    "FORMULAS", "Formula", "alibi_slopes", "attention", "attention_weights", "cross_entropy", "dropout", "embedding", "erf",
-    "formula", "gelu", "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relative_buckets", "relu", "rms_norm",
-    "rotary", "rotary_table", "sigmoid", "silu", "sinusoidal_table", "softmax",
+    "FORMULAS", "Formula", "alibi_slopes", "attention", "attention_weights", "contrastive_loss", "cross_entropy", "dropout",
+    "embedding", "erf", "formula", "gelu", "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relative_buckets",
+    "relu", "rms_norm", "rotary", "rotary_table", "sigmoid", "silu", "sinusoidal_table", "softmax",
 ]
