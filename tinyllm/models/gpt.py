@@ -16,11 +16,10 @@ class GPT(Trunk):
 
         model = GPT(GPTConfig(vocab_size=65))
         logits = model(ids)                                        # (B, T) → (B, T, vocab_size)
-        cache = model.make_cache(len(ids))                         # under no_grad(), model(ids, cache=cache) goes on
-                                                                   # where the last call ended
+
     The head's weight is the embedding's, if tied: a token's vector is also what its prediction looks for. With biases, learned
-    positions and norms first it is GPT-2. With a `cache`, ids are the next T tokens and the mask covers the cached ones too,
-    (B, past + T). Arguments and errors otherwise as for `Trunk`. Radford et al. 2019; formula F10.
+    positions and norms first this is GPT-2. With a `cache` (of `make_cache`), under `no_grad()`, ids are the next T tokens and
+    the mask covers the cached ones too, (B, past + T). Arguments and errors as for `Trunk`. Radford et al. 2019; formula F10.
     """
 
     model_type = "gpt"
