@@ -120,7 +120,7 @@ def changed(folder, **fields):
         ({"n_layers": 3}, "layers.2.attention.q_proj.weight is missing"),
         ({"n_layers": 1}, "layers.1.attention.q_proj.weight is unexpected"),
         ({"n_layers": 4_000_000}, "they are not of one model"),
-        ({"vocab_size": 4_000_000, "d_model": 4_000_000, "context": 1}, "Unable to allocate"),
+        ({"vocab_size": 4_000_000, "d_model": 4_000_000, "context": 1}, "the files hold 1,120"),
         ({"vocab_size": 12}, r"embedding.weight has shape \(11, 8\), the config says \(12, 8\)"),
         ({"surprise": 1}, "no field surprise"),
         ({"tie_embeddings": False}, "head.weight is missing"),
@@ -134,7 +134,7 @@ def test_a_config_that_does_not_fit(folder, fields, match):
 
 @pytest.mark.parametrize("text, match", [
     ("", "no JSON"), ("{", "no JSON"), ("[1]", "holds a list"), ("[" * 100_000, "no JSON"), (b"\xff\xfe\x00", "no JSON"),
-    (" " * (1 << 21), "a config has at most"),
+    (" " * (1 << 21), "has at most"),
 ])
 def test_a_config_that_is_none(folder, text, match):
     (folder / "config.json").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -190,7 +190,7 @@ def with_header(folder, change):
 
 def test_integers_in_the_place_of_weights(folder):
     with_header(folder, lambda header: header["norm.weight"].update(dtype="I32"))
-    with pytest.raises(ValueError, match=r"norm.weight is I32, none of F16, F32, F64"):
+    with pytest.raises(ValueError, match=r"norm.weight is I32, none of BF16, F16, F32, F64"):
         GPT.from_pretrained(folder)
 
 
