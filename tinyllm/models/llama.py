@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from typing import Self
+
 from .config import LlamaConfig
+from .gguf import read_llama
 from .gpt import GPT
 
 
@@ -18,3 +22,12 @@ class Llama(GPT):
 
     model_type = "llama"
     config_class = LlamaConfig
+
+    @classmethod
+    def from_gguf(cls, path: str | os.PathLike[str]) -> Self:
+        """The model in a GGUF file of the architecture "llama", its weights in float32, in evaluation mode.
+
+        Raises FileNotFoundError without the file; ValueError for a damaged one, another architecture, and tensors that do not
+        fit the metadata.
+        """
+        return read_llama(cls, path)
