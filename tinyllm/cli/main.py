@@ -8,9 +8,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from . import evaluate, finetune, formulas, generate, info, pretrain, progress, tour
+from . import evaluate, fetch, finetune, formulas, generate, info, pretrain, progress, tour
 
-COMMANDS = (tour, pretrain, finetune, evaluate, generate, info, formulas, progress)
+COMMANDS = (tour, pretrain, finetune, evaluate, generate, fetch, info, formulas, progress)
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 EPILOG = """\

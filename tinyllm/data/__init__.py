@@ -13,6 +13,7 @@ In reading order:
     code_files  the user's own Python code
     duplicates  which texts are nearly the same, so that no split lets one of them leak
     cache       what was computed once, kept with its checksum
+    fetching    pretrained models that others made, got through pip when asked for
     pydocs      the default corpus and the default classification task
     batching    padding with masks; cutting a batch into parts
     windows     random windows of a long text: causal language models
@@ -25,12 +26,18 @@ from tinyllm.data.cache import cache_folder
 from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
 from tinyllm.data.code_files import read_code
 from tinyllm.data.conll import TaggedSentence, read_conll, tag_names, to_bio
+from tinyllm.data.contrastive import ContrastivePairs
 from tinyllm.data.epochs import LabelledBatches
+from tinyllm.data.fetching import fetch, fetched
 from tinyllm.data.files import read_text
 from tinyllm.data.labelled import LabelledTexts
 from tinyllm.data.masking import MaskedWindows, mask_tokens
 from tinyllm.data.pairs import TextPairs, read_pairs
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
+from tinyllm.data.reconstruction import NoisyTexts
+from tinyllm.data.sentence_pairs import SentencePairs
+from tinyllm.data.sequence_pairs import SequencePairs
+from tinyllm.data.span_corruption import SENTINELS, SpanCorruption, corrupt_spans, sentinel_ids
 from tinyllm.data.squad import Answer, Question, read_squad
 from tinyllm.data.tables import read_table
 from tinyllm.data.windows import CausalWindows
@@ -40,19 +47,28 @@ __all__ = [
     "Batch",
     "CausalWindows",
     "Classification",
+    "ContrastivePairs",
     "Corpus",
     "Dialogue",
     "LabelledBatches",
     "LabelledTexts",
     "MaskedWindows",
     "Message",
+    "NoisyTexts",
     "Question",
+    "SENTINELS",
+    "SentencePairs",
+    "SequencePairs",
+    "SpanCorruption",
     "TaggedSentence",
     "TextPairs",
     "cache_folder",
     "check_dialogue",
     "classification",
     "corpus",
+    "corrupt_spans",
+    "fetch",
+    "fetched",
     "mask_tokens",
     "pad_batch",
     "read_code",
@@ -62,6 +78,7 @@ __all__ = [
     "read_squad",
     "read_table",
     "read_text",
+    "sentinel_ids",
     "split_batch",
     "tag_names",
     "to_bio",
