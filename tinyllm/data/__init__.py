@@ -26,7 +26,6 @@ from tinyllm.data.cache import cache_folder
 from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
 from tinyllm.data.code_files import read_code
 from tinyllm.data.conll import TaggedSentence, read_conll, tag_names, to_bio
-from tinyllm.data.contrastive import ContrastivePairs
 from tinyllm.data.epochs import LabelledBatches
 from tinyllm.data.fetching import fetch, fetched
 from tinyllm.data.files import read_text
@@ -34,10 +33,6 @@ from tinyllm.data.labelled import LabelledTexts
 from tinyllm.data.masking import MaskedWindows, mask_tokens
 from tinyllm.data.pairs import TextPairs, read_pairs
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
-from tinyllm.data.reconstruction import NoisyTexts
-from tinyllm.data.sentence_pairs import SentencePairs
-from tinyllm.data.sequence_pairs import SequencePairs
-from tinyllm.data.span_corruption import SENTINELS, SpanCorruption, corrupt_spans, sentinel_ids
 from tinyllm.data.squad import Answer, Question, read_squad
 from tinyllm.data.tables import read_table
 from tinyllm.data.windows import CausalWindows
@@ -47,26 +42,19 @@ __all__ = [
     "Batch",
     "CausalWindows",
     "Classification",
-    "ContrastivePairs",
     "Corpus",
     "Dialogue",
     "LabelledBatches",
     "LabelledTexts",
     "MaskedWindows",
     "Message",
-    "NoisyTexts",
     "Question",
-    "SENTINELS",
-    "SentencePairs",
-    "SequencePairs",
-    "SpanCorruption",
     "TaggedSentence",
     "TextPairs",
     "cache_folder",
     "check_dialogue",
     "classification",
     "corpus",
-    "corrupt_spans",
     "fetch",
     "fetched",
     "mask_tokens",
@@ -78,7 +66,6 @@ __all__ = [
     "read_squad",
     "read_table",
     "read_text",
-    "sentinel_ids",
     "split_batch",
     "tag_names",
     "to_bio",
