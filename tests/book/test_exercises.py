@@ -136,3 +136,10 @@ def test_token_ids_are_integers_below_the_vocabulary():
 ])
 def test_how_values_are_shown(value, text):
     assert shown(value) == text
+
+
+def test_the_number_of_cases_is_the_number_tried():
+    from hypothesis import strategies as st
+
+    few = Exercise("a sign", np.sign, st.tuples(st.sampled_from([-1.0, 0.0, 1.0])), SUMS.mistakes, "")
+    assert str(grade(1, few, np.sign)) == "Exercise 1, a sign: right, on 3 drawn cases."

@@ -122,9 +122,11 @@ class _Fails(Exception):
 
 def _search(exercise: Exercise, answer: Any) -> tuple[int, Case | None]:
     """How many cases were tried, and the smallest that fails, if any."""
-    failed: list[Case] = []
+    tried, failed = 0, list[Case]()
 
     def attempt(args: tuple) -> None:
+        nonlocal tried
+        tried += 1
         case = _try(exercise, answer, args)
         if case.problem:
             failed.append(case)                         # the last one replayed is the smallest
@@ -132,7 +134,7 @@ def _search(exercise: Exercise, answer: Any) -> tuple[int, Case | None]:
 
     with contextlib.suppress(_Fails):
         _on_drawn(exercise, attempt)
-    return exercise.examples, failed[-1] if failed else None
+    return tried, failed[-1] if failed else None
 
 
 def _on_drawn(exercise: Exercise, attempt: Callable[[tuple], None]) -> None:
