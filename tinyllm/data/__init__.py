@@ -18,7 +18,13 @@ In reading order:
     batching    padding with masks; cutting a batch into parts
     windows     random windows of a long text: causal language models
     masking     the same windows with hidden tokens: masked language models
+    order       which rows a step's batch holds
     epochs      labelled texts, shuffled anew each epoch: classification
+    sequence_pairs   a source and its target: encoder-decoder models, with teacher forcing
+    span_corruption  windows with spans cut out: encoder-decoder models that write what is missing
+    sentence_pairs   two pieces of text, words hidden: BERT's two objectives
+    reconstruction   texts, whole or with holes: autoencoders
+    contrastive      texts that belong together: embeddings
 """
 
 from tinyllm.data.batching import Batch, pad_batch, split_batch
@@ -26,6 +32,7 @@ from tinyllm.data.cache import cache_folder
 from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
 from tinyllm.data.code_files import read_code
 from tinyllm.data.conll import TaggedSentence, read_conll, tag_names, to_bio
+from tinyllm.data.contrastive import ContrastivePairs
 from tinyllm.data.epochs import LabelledBatches
 from tinyllm.data.fetching import fetch, fetched
 from tinyllm.data.files import read_text
@@ -33,6 +40,10 @@ from tinyllm.data.labelled import LabelledTexts
 from tinyllm.data.masking import MaskedWindows, mask_tokens
 from tinyllm.data.pairs import TextPairs, read_pairs
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
+from tinyllm.data.reconstruction import NoisyTexts
+from tinyllm.data.sentence_pairs import SentencePairs
+from tinyllm.data.sequence_pairs import SequencePairs
+from tinyllm.data.span_corruption import SENTINELS, SpanCorruption, corrupt_spans, sentinel_ids
 from tinyllm.data.squad import Answer, Question, read_squad
 from tinyllm.data.tables import read_table
 from tinyllm.data.windows import CausalWindows
@@ -42,19 +53,26 @@ __all__ = [
     "Batch",
     "CausalWindows",
     "Classification",
+    "ContrastivePairs",
     "Corpus",
     "Dialogue",
     "LabelledBatches",
     "LabelledTexts",
     "MaskedWindows",
     "Message",
+    "NoisyTexts",
     "Question",
+    "SENTINELS",
+    "SentencePairs",
+    "SequencePairs",
+    "SpanCorruption",
     "TaggedSentence",
     "TextPairs",
     "cache_folder",
     "check_dialogue",
     "classification",
     "corpus",
+    "corrupt_spans",
     "fetch",
     "fetched",
     "mask_tokens",
@@ -66,6 +84,7 @@ __all__ = [
     "read_squad",
     "read_table",
     "read_text",
+    "sentinel_ids",
     "split_batch",
     "tag_names",
     "to_bio",

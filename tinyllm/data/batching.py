@@ -36,6 +36,31 @@ def pad_batch(
     return ids, mask
 
 
+def pad_targets(rows: Sequence[Sequence[int] | np.ndarray], length: int) -> np.ndarray:
+    """Rows of targets → (B, length), cut there, filled up with -100: what no loss counts."""
+    targets = np.full((len(rows), length), IGNORED, dtype=np.int64)
+    for i, row in enumerate(rows):
+        targets[i, : len(row)] = row[:length]
+    return targets
+
+
+def check_rows(
+    rows: Sequence[Sequence[int] | np.ndarray], batch_size: int, max_length: int, what: str = "row"
+) -> list[np.ndarray]:
+    """Rows of token ids as arrays, once there are some, none is empty, and the sizes of the batches make sense."""
+    if batch_size < 1 or max_length < 1:
+        raise ValueError(f"batch_size {batch_size} and max_length {max_length}: both are at least 1")
+    arrays = [np.asarray(row) for row in rows]
+    if not arrays:
+        raise ValueError(f"no {what}s: give at least one")
+    for i, row in enumerate(arrays):
+        if len(row) == 0:
+            raise ValueError(f"{what} {i} has no tokens: drop it, or give its text a start token")
+        if row.ndim != 1 or not np.issubdtype(row.dtype, np.integer):
+            raise TypeError(f"{what} {i} has shape {row.shape} and type {row.dtype}: give token ids, shape (T,)")
+    return arrays
+
+
 def split_batch(batch: Batch, n: int) -> list[Batch]:
     """n contiguous parts of a batch along its rows, as equal as they can be, larger ones first.
 

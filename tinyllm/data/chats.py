@@ -45,7 +45,7 @@ def check_dialogue(messages: object) -> Dialogue:
     """
     if not isinstance(messages, list | tuple):
         raise TypeError(f"messages are {type(messages).__name__}: give a list")
-    expected = (SYSTEM, USER)
+    expected: tuple[str, ...] = (SYSTEM, USER)
     dialogue = []
     for number, message in enumerate(messages, start=1):
         if not isinstance(message, dict):

@@ -86,7 +86,7 @@ def to_bio(tags: Sequence[str]) -> tuple[str, ...]:
 
     Raises ValueError for a tag that is neither O nor a prefix, "-" and a type.
 
-    Ramshaw and Marcus 1995, §4.1 (IOB); Tjong Kim Sang and Veenstra 1999, §2.2 (IOB1, IOB2, IOE).
+    Ramshaw and Marcus 1995 (IOB); Tjong Kim Sang and Veenstra 1999 (IOB1, IOB2, IOE).
     """
     found, before = [], ""
     for tag in tags:
