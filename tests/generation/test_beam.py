@@ -21,15 +21,15 @@ penalties = st.sampled_from(["gnmt", "power"])
 models = st.builds(tiny, st.sampled_from(KINDS), st.integers(0, 20), st.sampled_from([3, 4]), st.sampled_from([4.0, 12.0]))
 
 
-def every_text(model: Prompted, longest: int, eos: int | None = EOS) -> dict[tuple[int, ...], float]:
-    """The log probability of each text that ends: with `eos`, or by its length."""
+def every_text(model: Prompted, longest: int) -> dict[tuple[int, ...], float]:
+    """The log probability of each text that ends: with EOS, or by its length."""
     texts: dict[tuple[int, ...], float] = {}
     live: dict[tuple[int, ...], float] = {(): 0.0}
     for n in range(1, longest + 1):
         longer = {}
         for text, total in live.items():
             for token, log_p in enumerate(model.log_probabilities(text)):
-                ends = token == eos or n == longest
+                ends = token == EOS or n == longest
                 (texts if ends else longer)[*text, token] = total + log_p
         live = longer
     return texts
@@ -105,7 +105,9 @@ def test_a_beam_of_one_is_greedy(model, n, alpha):
 def test_hypotheses_are_distinct_sorted_and_scored_by_the_model(model, longest, width, alpha, penalty, ends):
     found = beam_search(model.model, model.prompt, longest, width=width, n_best=width, alpha=alpha, penalty=penalty,
                         eos_id=EOS if ends else None)
-    assert len(found) == min(width, len(every_text(model, longest, EOS if ends else None)))
+    V = model.vocab_size
+    all_texts = sum((V - 1) ** (n - 1) for n in range(1, longest)) + (V - 1) ** (longest - 1) * V if ends else V**longest
+    assert len(found) == min(width, all_texts)
     assert len({tuple(h.ids) for h in found}) == len(found)
     assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
     for h in found:

@@ -223,3 +223,26 @@ def long_graph():
 def test_what_cannot_be_drawn_is_refused(draw, words):
     with pytest.raises(ValueError, match=words):
         draw()
+
+
+def test_beam_tree_writes_every_text_weighed_and_the_answers_scores():
+    from tinyllm.generation import BeamNode, BeamTree
+
+    nodes = [
+        BeamNode(None, 0, -0.1, -0.1, -0.1, kept=True, ended=False),
+        BeamNode(None, 1, -2.0, -2.0, -2.0, kept=False, ended=False),
+        BeamNode(0, 2, -0.5, -0.6, -0.5, kept=True, ended=True),
+        BeamNode(0, 1, -0.7, -0.8, -0.7, kept=True, ended=True),
+    ]
+    fig = viz.beam_tree(BeamTree(nodes, [2]), [" a", "b", "<eos>"].__getitem__, "tree")
+    ax = fig.axes[0]
+    assert texts(ax) == ["start", "·a\n−0.10  −0.10", "b −2.00", "<eos>\n−0.50  −0.60\nno. 1: score −0.50",
+                         "b\n−0.70  −0.80\nscore −0.70"]
+    boxes, branches = ([patch for patch in ax.patches if (type(patch).__name__ == "Rectangle") is box] for box in (True, False))
+    assert [box.get_linewidth() > 1 for box in boxes] == [True, True, False, True, False]
+    assert [branch.get_linestyle() == "-" for branch in branches] == [True, False, True, True]
+    fig._repr_png_()
+    drawn = [box.get_window_extent() for box in boxes]
+    assert not any(a.overlaps(b) for i, a in enumerate(drawn) for b in drawn[:i])
+    with pytest.raises(ValueError, match="tree of 0 nodes"):
+        viz.beam_tree(BeamTree(), str)

@@ -1,6 +1,7 @@
 """Pictures, by matplotlib, in one look. In reading order: style (the look, and how a figure shows itself), curves, amounts
 (bars, histograms), matrices, attention (where a model looks), classification (what it confuses, and how it compares), tokens (a
-text as a model sees it), expressions (the graph of a computation), surfaces (ways down a function)."""
+text as a model sees it), expressions (the graph of a computation), beams (a search for a text), surfaces (ways down a
+function)."""
 
 from .style import figure, save
 from .curves import lines, loss_curve
@@ -10,9 +11,10 @@ from .attention import attention_heads, attention_map
 from .classification import accuracy_bars, confusion_map
 from .tokens import token_strip
 from .expressions import graph
+from .beams import beam_tree
 from .surfaces import surface_path
 
 __all__ = [
-    "accuracy_bars", "attention_heads", "attention_map", "bars", "confusion_map", "figure", "graph", "heatmap", "histogram",
-    "lines", "loss_curve", "save", "surface_path", "token_strip",
+    "accuracy_bars", "attention_heads", "attention_map", "bars", "beam_tree", "confusion_map", "figure", "graph", "heatmap",
+    "histogram", "lines", "loss_curve", "save", "surface_path", "token_strip",
 ]
