@@ -25,14 +25,22 @@ In reading order:
     sentence_pairs   two pieces of text, words hidden: BERT's two objectives
     reconstruction   texts, whole or with holes: autoencoders
     contrastive      texts that belong together: embeddings
+    dialogues        conversations of which the replies are learned: chat models
+    located          what is asked of a tokenizer where tokens must be found in the text
+    tagged           words with tags on their first pieces: named entities
+    answers          from logits of windows to the text of an answer
+    answer_spans     questions on long passages, window by window
 """
 
+from tinyllm.data.answer_spans import AnswerSpans
+from tinyllm.data.answers import Found, Reading, WindowLogits, merge_windows
 from tinyllm.data.batching import Batch, pad_batch, split_batch
 from tinyllm.data.cache import cache_folder
 from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
 from tinyllm.data.code_files import read_code
 from tinyllm.data.conll import TaggedSentence, read_conll, tag_names, to_bio
 from tinyllm.data.contrastive import ContrastivePairs
+from tinyllm.data.dialogues import Dialogues
 from tinyllm.data.epochs import LabelledBatches
 from tinyllm.data.fetching import fetch, fetched
 from tinyllm.data.files import read_text
@@ -46,28 +54,35 @@ from tinyllm.data.sequence_pairs import SequencePairs
 from tinyllm.data.span_corruption import SENTINELS, SpanCorruption, corrupt_spans, sentinel_ids
 from tinyllm.data.squad import Answer, Question, read_squad
 from tinyllm.data.tables import read_table
+from tinyllm.data.tagged import TaggedSentences
 from tinyllm.data.windows import CausalWindows
 
 __all__ = [
     "Answer",
+    "AnswerSpans",
     "Batch",
     "CausalWindows",
     "Classification",
     "ContrastivePairs",
     "Corpus",
     "Dialogue",
+    "Dialogues",
+    "Found",
     "LabelledBatches",
     "LabelledTexts",
     "MaskedWindows",
     "Message",
     "NoisyTexts",
     "Question",
+    "Reading",
     "SENTINELS",
     "SentencePairs",
     "SequencePairs",
     "SpanCorruption",
     "TaggedSentence",
+    "TaggedSentences",
     "TextPairs",
+    "WindowLogits",
     "cache_folder",
     "check_dialogue",
     "classification",
@@ -76,6 +91,7 @@ __all__ = [
     "fetch",
     "fetched",
     "mask_tokens",
+    "merge_windows",
     "pad_batch",
     "read_code",
     "read_conll",

@@ -1,0 +1,130 @@
+"""Windows over long passages: they cover it, the answer is where its characters are, and a perfect model reads it back."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.pieces import CLS, SEP, AnyPieces
+from tests.data.support import check_keys, check_source, epoch, rows
+from tinyllm.data import Answer, AnswerSpans, Question
+from tinyllm.data.answer_spans import tokens_between
+from tinyllm.data.located import locate
+
+TEXT = st.text(st.sampled_from("abcde ~é漢🙂"), min_size=1, max_size=60)
+
+
+@st.composite
+def question_lists(draw):
+    questions = []
+    for number in range(draw(st.integers(1, 5))):
+        passage = draw(TEXT) if number % 2 == 0 else questions[-1].passage      # two questions on each passage
+        a, b = sorted(draw(st.tuples(*[st.integers(0, len(passage))] * 2)))
+        answers = (Answer(passage[a:b], a),) if passage[a:b].strip() else ()
+        questions.append(Question(f"q{number}", draw(TEXT), passage, answers))
+    return questions
+
+
+SIZES = st.tuples(st.integers(0, 5), st.integers(1, 8), st.integers(1, 4))      # overlap, new tokens, question
+
+
+def make(questions, pieces, sizes, seed=0, batch_size=3):
+    overlap, new, max_question = sizes
+    return AnswerSpans(questions, AnyPieces(pieces), batch_size, max_question + 3 + overlap + new, overlap, max_question, seed)
+
+
+def contents(batches):
+    keys = ("row", "starts", "ends")
+    return [
+        (*row, *(int(batch[key][i]) for key in keys), *batch["segment_ids"][i][batch["attention_mask"][i]].tolist())
+        for batch in batches for i, row in enumerate(rows([batch]))
+    ]
+
+
+@given(question_lists(), st.integers(0, 99), SIZES, st.integers(0, 2**40), st.integers(0, 9))
+def test_every_window_once_an_epoch(questions, pieces, sizes, seed, number):
+    check_source(lambda seed: make(questions, pieces, sizes, seed), contents, seed, number)
+    for batch in epoch(make(questions, pieces, sizes, seed), number):
+        check_keys(batch, "ids", "attention_mask", "segment_ids", "starts", "ends", "row")
+
+
+@given(question_lists(), st.integers(0, 99), SIZES)
+def test_windows_cover_the_passage_and_hold_the_answer(questions, pieces, sizes):
+    overlap, new, max_question = sizes
+    source, tokenizer = make(questions, pieces, sizes), AnyPieces(pieces)
+    seen = [[] for _ in questions]
+    for batch in source.evaluation():
+        for ids, segments, start, end, row in zip(
+            rows([batch]), batch["segment_ids"], batch["starts"], batch["ends"], batch["row"], strict=True
+        ):
+            number, first, count = source.windows[row, :3]
+            asked = locate(tokenizer, questions[number].question)[0][:max_question]
+            passage, places = locate(tokenizer, questions[number].passage)
+            assert ids == (CLS, *asked, SEP, *passage[first : first + count], SEP)
+            before = len(asked) + 2
+            assert segments.tolist() == [0] * before + [1] * (count + 1) + [0] * (len(segments) - before - count - 1)
+            assert len(ids) <= max_question + 3 + overlap + new
+            seen[number].append((first, count))
+            # Character by character: which tokens of this window are part of the answer, and is any outside?
+            answer = questions[number].answers
+            inside = set(range(answer[0].start, answer[0].end)) if answer else set()
+            of_answer = [t for t, (a, b) in enumerate(places) if inside & set(range(a, b))]
+            if of_answer and first <= of_answer[0] and of_answer[-1] < first + count:
+                assert (start - before + first, end - before + first) == (of_answer[0], of_answer[-1])
+            else:
+                assert start == end == 0
+    for question, stretches in zip(questions, seen, strict=True):
+        n = len(locate(tokenizer, question.passage)[0])
+        assert stretches[0][0] == 0 and sum(stretches[-1]) == n
+        for (first, count), (later, _) in pairwise(stretches):
+            assert later == first + count - overlap and count > overlap
+
+
+@given(question_lists(), st.integers(0, 99), SIZES)
+def test_a_model_that_knows_the_answer_reads_it_back(questions, pieces, sizes):
+    source = make(questions, pieces, sizes)
+    logits = {}
+    for batch in source.evaluation():
+        for i, row in enumerate(batch["row"]):
+            logits[int(row)] = np.zeros((batch["ids"].shape[1], 2), dtype=np.float32)
+            logits[int(row)][batch["starts"][i], 0] += 5
+            logits[int(row)][batch["ends"][i], 1] += 5
+    found = source.windows[:, 3] > 0
+    readings = source.readings(logits, max_tokens=99)
+    assert len(readings) == len(questions)
+    unseen = 0
+    for number, (question, reading) in enumerate(zip(questions, readings, strict=True)):
+        _, places = source.passages[number]
+        answers = question.answers
+        tokens = tokens_between(places, answers[0].start, answers[0].end) if answers else None
+        unseen += bool(answers) and tokens is None
+        if found[source.windows[:, 0] == number].any():
+            a, b = places[tokens[0], 0], places[tokens[1], 1]
+            assert (reading.found[0].start, reading.found[0].end, reading.found[0].score) == (a, b, 10.0)
+            assert reading.null_score == 0.0        # one window that says "here" is enough
+        else:
+            assert reading.answer(0.0) == "" and reading.null_score == 10.0
+    assert source.unseen == unseen
+
+
+def test_one_token_characters_give_exact_answers():
+    passage = "One crow saw two owls; the owls saw no crow."
+    question = Question("a", "Who?", passage, (Answer("two owls", 13),))
+    source = AnswerSpans([question], AnyPieces(0, longest=1), 2, max_length=24, overlap=8)
+    assert len(source.windows) == 4 and source.windows[:, 1].tolist() == [0, 9, 18, 27]
+    assert (source.windows[:, 3] > 0).tolist() == [False, True, False, False]
+    assert source.windows[1].tolist() == [0, 9, 17, 6 + 4, 6 + 11]
+
+
+def test_answer_spans_refuse():
+    question = Question("a", "Who?", "One crow saw two owls.", ())
+    with pytest.raises(ValueError, match="max_length 10 leaves 3 tokens beside question 'a', and overlap 3 leaves none new"):
+        AnswerSpans([question], AnyPieces(0, 1), 1, max_length=10, overlap=3)
+    with pytest.raises(ValueError, match="lacks <cls> or <sep>"):
+        AnswerSpans([question], AnyPieces(0, signs=False), 1)
+    with pytest.raises(ValueError, match="no questions: give at least one"):
+        AnswerSpans([], AnyPieces(0), 1)
+    with pytest.raises(ValueError, match="batch_size 1, max_question 0, overlap 128"):
+        AnswerSpans([question], AnyPieces(0), 1, max_question=0)
