@@ -397,7 +397,7 @@ viz.confusion_map(counts, topics.names, "Few docstrings are taken for another pa
 # %% [markdown]
 # Read it by rows: of the docstrings of one package, where did they go? Off the diagonal the common classes draw guesses
 # (look at the column of the largest class). The library counts the same way
-# ([tinyllm/training/objectives.py](../tinyllm/training/objectives.py)):
+# ([tinyllm/training/objectives/classification.py](../tinyllm/training/objectives/classification.py)):
 
 # %% tags=["varies"]
 sums = measure(trained["max"], Classification(), batches(report).evaluation(), workers=1)

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.training.support import TOKENS, Breaking, config_of, model_of, objective_of, sources_of
+from tests.training.support import KINDS, TOKENS, Breaking, config_of, model_of, objective_of, sources_of
 from tinyllm.data import CausalWindows
 from tinyllm.training import Causal, NonFiniteError, TrainConfig, evaluate, keep_freed_memory, read_records, train
 from tinyllm.training.optimization import make_optimizer, make_schedule
@@ -31,13 +31,26 @@ def test_every_objective_learns_with_every_optimizer(kind, chance, optimizer):
     assert history.valid[-1]["loss"] < 0.9 * chance
 
 
+@pytest.mark.parametrize(
+    "kind, chance",
+    [
+        ("masked-next", math.log(9) + math.log(2)), ("sequences", math.log(9)), ("tags", math.log(3)), ("spans", math.log(3)),
+        ("contrastive", math.log(5)), ("reconstruction", 1.9),
+    ],
+)
+def test_every_other_objective_learns(kind, chance):
+    history, _ = run(kind, steps=100, lr=3e-2, weight_decay=0.0, eval_every=100)
+    assert history.valid[-1]["loss"] < 0.9 * chance
+
+
 def test_every_parameter_moves():
-    for kind in ("causal", "masked", "classification"):
+    for kind in KINDS:
         before = model_of(kind).state_dict()
         after = run(kind)[1].state_dict()
         for name, array in before.items():
-            # A classifier asks its trunk for vectors, not for tokens.
-            assert not np.array_equal(array, after[name]) or name.startswith("trunk.head"), f"{kind}: {name} did not move"
+            # A head asks its trunk for vectors, not for tokens; what an autoencoder is to reconstruct is frozen.
+            still = name.startswith(("trunk.head", "target."))
+            assert np.array_equal(array, after[name]) == still, f"{kind}: {name} {'moved' if still else 'did not move'}"
 
 
 def test_a_frozen_parameter_stays():

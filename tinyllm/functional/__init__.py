@@ -1,6 +1,6 @@
 """The formulas of the field, in reading order: linear, activations (erf), softmax, losses, contrastive, normalization,
-embedding, positions, attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused twin hang
-together.
+embedding, positions, attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused
+twin hang together.
 
 Each is written as the literature has it and runs on NumPy arrays, CuPy arrays and Tensors alike.
 """

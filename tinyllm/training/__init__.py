@@ -1,9 +1,21 @@
-"""Training, in reading order: config (what a run is told), objectives (what is learned), trainer (the run), loop (its
-steps), gradients (one step's gradient, by several workers), workers, optimization, evaluation; then what a run leaves
+"""Training, in reading order: config (what a run is told), objectives (what is learned, a file each), trainer (the run), loop
+(its steps), gradients (one step's gradient, by several workers), workers, optimization, evaluation; then what a run leaves
 behind: run_folder, checkpoint, records, files; and what surrounds it: memory, progress, interruption."""
 
 from .config import TrainConfig
-from .objectives import Causal, Classification, Masked, Objective, macro_f1
+from .objectives import (
+    Causal,
+    Classification,
+    Contrastive,
+    Masked,
+    MaskedAndNext,
+    Objective,
+    Reconstruction,
+    SequenceToSequence,
+    SpanExtraction,
+    TokenClassification,
+    macro_f1,
+)
 from .trainer import train
 from .loop import NonFiniteError, TrainSource, ValidSource
 from .gradients import loss_and_gradients
@@ -15,7 +27,8 @@ from .memory import keep_freed_memory
 from .interruption import Interrupted
 
 __all__ = [
-    "TrainConfig", "Causal", "Classification", "Masked", "Objective", "macro_f1", "train", "NonFiniteError", "TrainSource",
+    "TrainConfig", "Causal", "Classification", "Contrastive", "Masked", "MaskedAndNext", "Objective", "Reconstruction",
+    "SequenceToSequence", "SpanExtraction", "TokenClassification", "macro_f1", "train", "NonFiniteError", "TrainSource",
     "ValidSource", "loss_and_gradients", "Workers", "default_workers", "evaluate", "measure", "Checkpoint", "load_checkpoint",
     "read_state", "save_checkpoint", "History", "read_records", "keep_freed_memory", "Interrupted",
 ]

@@ -93,9 +93,9 @@ def fingerprint(batches: Iterable[Batch]) -> str:
 
 
 def _differences(saved: Any, now: Any, name: str = "") -> Any:
-    """'train.lr is 0.001 there, 0.002 here', for each entry that differs."""
+    """'train.lr is 0.001 there, 0.002 here', for each entry that differs; the kind of model before its sizes."""
     if isinstance(saved, dict) and isinstance(now, dict):
-        for key in sorted(saved.keys() | now.keys()):
+        for key in sorted(saved.keys() | now.keys(), key=lambda key: (key != "model_type", key)):
             yield from _differences(saved.get(key), now.get(key), f"{name}.{key}" if name else key)
     elif saved != now:
         yield f"{name} is {saved} there, {now} here"
