@@ -8,37 +8,67 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.nn.support import shaken
-from tinyllm.models import GPT, Bert, BertConfig, GPTConfig
+from tinyllm.models import GPT, T5, Bert, Llama, Seq2Seq
 
 VOCABULARY, CONTEXT = 11, 12
 
-OPTIONS = st.fixed_dictionaries(
-    {
-        "n_layers": st.integers(1, 2),
-        "n_kv_heads": st.sampled_from([None, 1]),
-        "bias": st.booleans(),
-        "activation": st.sampled_from(["relu", "gelu", "gelu_tanh", "swiglu"]),
-        "norm": st.sampled_from(["layer", "rms"]),
-        "norm_first": st.booleans(),
-        "positions": st.sampled_from(["learned", "sinusoidal", "rotary"]),
-        "tie_embeddings": st.booleans(),
-    }
-)
+CHOICES = {
+    "n_layers": st.integers(1, 2),
+    "n_kv_heads": st.sampled_from([None, 1]),
+    "bias": st.booleans(),
+    "activation": st.sampled_from(["relu", "gelu", "gelu_tanh", "swiglu", "geglu"]),
+    "norm": st.sampled_from(["layer", "rms"]),
+    "norm_first": st.booleans(),
+    "positions": st.sampled_from(["learned", "sinusoidal", "rotary", "relative", "alibi"]),
+    "tie_embeddings": st.booleans(),
+    "head_dim": st.sampled_from([None, 6]),
+}
+OPTIONS = st.fixed_dictionaries(CHOICES)
+SEQ2SEQ_OPTIONS = st.fixed_dictionaries({**CHOICES, "n_decoder_layers": st.sampled_from([None, 1])})
 SEEDS = st.integers(0, 2**31)
+SIDES = st.sampled_from(["left", "right"])
+LENGTHS = st.lists(st.integers(1, CONTEXT), min_size=1, max_size=3)
+
+# Few buckets of relative positions, so that short sequences reach all of them.
+SMALL = {
+    "context": CONTEXT, "n_layers": 2, "n_heads": 2, "d_model": 8, "d_hidden": 12,
+    "relative_buckets": 4, "relative_distance": 8,
+}
 
 
 def config(kind: type, **options: Any) -> Any:
-    return kind(VOCABULARY, **{"context": CONTEXT, "n_layers": 2, "n_heads": 2, "d_model": 8, "d_hidden": 12, **options})
+    return kind(VOCABULARY, **{**SMALL, **options})
+
+
+def made(kind: Any, seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[Any, np.random.Generator]:
+    """A model of the kind with all its parameters at random, and a generator for its inputs."""
+    rng = np.random.default_rng(seed)
+    return shaken(kind(config(kind.config_class, **options)), rng).to(dtype=dtype).eval(), rng
 
 
 def gpt(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[GPT, np.random.Generator]:
-    rng = np.random.default_rng(seed)
-    return shaken(GPT(config(GPTConfig, **options)), rng).to(dtype=dtype).eval(), rng
+    return made(GPT, seed, dtype, **options)
+
+
+def llama(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[Llama, np.random.Generator]:
+    return made(Llama, seed, dtype, **options)
 
 
 def bert(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[Bert, np.random.Generator]:
-    rng = np.random.default_rng(seed)
-    return shaken(Bert(config(BertConfig, **options)), rng).to(dtype=dtype).eval(), rng
+    return made(Bert, seed, dtype, **options)
+
+
+def full_bert(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[Bert, np.random.Generator]:
+    """With segments, a pooler and both heads."""
+    return made(Bert, seed, dtype, **{"n_segments": 2, "pooler": True, "next_sentence": True, **options})
+
+
+def seq2seq(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[Seq2Seq, np.random.Generator]:
+    return made(Seq2Seq, seed, dtype, **options)
+
+
+def t5(seed: int = 0, dtype: Any = np.float64, **options: Any) -> tuple[T5, np.random.Generator]:
+    return made(T5, seed, dtype, **options)
 
 
 def padded(rng: np.random.Generator, lengths: list[int], side: str) -> tuple[np.ndarray, np.ndarray]:
@@ -48,3 +78,8 @@ def padded(rng: np.random.Generator, lengths: list[int], side: str) -> tuple[np.
     place = np.arange(longest)[None]
     n = np.array(lengths)[:, None]
     return ids, place < n if side == "right" else place >= longest - n
+
+
+def others(rng: np.random.Generator, ids: np.ndarray) -> np.ndarray:
+    """Of the same shape, with another token at every place."""
+    return (ids + rng.integers(1, VOCABULARY, ids.shape)) % VOCABULARY

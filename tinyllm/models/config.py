@@ -10,7 +10,8 @@ from ..nn.attention import check_heads
 from ..nn.feedforward import check_activation
 from ..nn.normalization import NORMS
 
-POSITIONS = ("learned", "sinusoidal", "rotary", "relative", "alibi")
+UNBOUNDED = ("relative", "alibi")
+POSITIONS = ("learned", "sinusoidal", "rotary", *UNBOUNDED)
 LARGEST, LARGEST_TABLE = 1 << 22, 1 << 28
 """No size of a model, no table of positions, is larger: a config from outside must not ask for all memory."""
 
@@ -25,8 +26,9 @@ class ModelConfig:
 
     Positions: "learned" and "sinusoidal" vectors are added to the tokens'; "rotary" turns queries and keys, by angles that fall
     from 1 to 1/rope_base a step; "relative" learns a number for each of relative_buckets distances, all beyond
-    relative_distance in one; "alibi" lowers scores with the distance. The last two have no table as long as the context, which
-    then limits memory and nothing else: `model.context = 4096` and a longer text may follow.
+    relative_distance in one; "alibi" lowers scores with the distance, ahead as behind, so that layers that see both sides
+    cannot tell a text from its reverse. The last two have no table as long as the context, which then limits memory and nothing
+    else: `model.set_context(4096)`, and a longer text may follow.
 
     Raises TypeError for a field of the wrong type, ValueError for sizes that do not fit and unknown names.
     """

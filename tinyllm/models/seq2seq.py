@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from .. import functional as F
-from ..nn import Embedding, KVCache, Linear, init
+from ..nn import Embedding, KVCache, Linear
 from .config import Seq2SeqConfig
 from .inputs import checked_ids
 from .pretrained import Pretrained
@@ -27,8 +28,8 @@ class Seq2Seq(Pretrained):
         cache = model.make_cache(len(ids))                                          # under no_grad()
         logits = model.decode(newest, memory, attention_mask, cache)                # (B, 1) → (B, 1, vocab_size), every step
 
-    One embedding serves source, target and, if tied, the head. Sinusoidal positions, waves of amplitude 1, would drown small
-    vectors of tokens: as in the paper, those are multiplied by √d_model then, and start with variance 1/d_model.
+    One embedding serves source, target and, if tied, the head. Sinusoidal positions, waves of amplitude 1, would drown the
+    small vectors that tokens start with: as in the paper, those are multiplied by √d_model then.
 
     Raises TypeError for ids that are not integers, IndexError for ids outside the vocabulary, ValueError for shapes that do not
     fit and sequences longer than the context. Vaswani et al. 2017, §3; formula F9.
@@ -54,8 +55,6 @@ class Seq2Seq(Pretrained):
         start(self)
         self.encoder.quieten()
         self.decoder.quieten()
-        if self.config.positions == "sinusoidal":
-            init.normal_(self.embedding.weight, 1 / math.sqrt(self.config.d_model))
 
     def encode(self, ids: Any, attention_mask: Any = None) -> Any:
         """The memory: the source's vectors, (B, S) → (B, S, C). `attention_mask` (B, S), 1 or True = a real token; padding, on
@@ -86,6 +85,12 @@ class Seq2Seq(Pretrained):
     def make_cache(self, batch: int = 1) -> KVCache:
         """An empty cache for the decoder, of this many sequences."""
         return self.decoder.make_cache(batch)
+
+    def set_context(self, context: int) -> None:
+        """Take sources and targets of up to this many tokens from now on; see `Stack.set_context`."""
+        self.encoder.set_context(context)
+        self.decoder.set_context(context)
+        self.config = replace(self.config, context=context)
 
     def extra_repr(self) -> str:
         c = self.config

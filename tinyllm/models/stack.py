@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from ..nn import (
 )
 from ..nn.normalization import make_norm
 from ..nn.positions import Where
-from .config import ModelConfig
+from .config import UNBOUNDED, ModelConfig
 from .inputs import checked_mask
 
 
@@ -42,8 +43,9 @@ class Stack(Module):
         self, config: ModelConfig, causal: bool, cross: bool = False, n_layers: int | None = None, scale: float | None = None,
         output_dropout: bool = False,
     ) -> None:
-        c, kind = config, config.positions
-        self.causal, self.context, self.output_dropout = causal, c.context, output_dropout
+        self.config = c = config
+        self.causal, self.output_dropout = causal, output_dropout
+        kind = c.positions
         added = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}.get(kind)
         self.positions = added(c.context, c.d_model) if added else None
         rotary = RotaryPositions(c.d_head, c.context, c.rope_base) if kind == "rotary" else None
@@ -80,10 +82,9 @@ class Stack(Module):
         batch, length, _ = x.shape
         past = cache.length if cache is not None else 0
         end = past + length
-        if end > self.context:
-            raise ValueError(
-                f"{end} tokens do not fit into a context of {self.context}: shorten the input, or crop the cache"
-            )
+        if end > self.config.context:
+            room = self.config.context
+            raise ValueError(f"{end} tokens do not fit into a context of {room}: shorten the input, or crop the cache")
         mask = checked_mask(mask, (batch, end))
         where: Where = slice(past, end) if mask is None else _positions(mask, past)
         mask = _for_scores(mask, x)                                                 # (B, 1, 1, past + T)
@@ -109,7 +110,19 @@ class Stack(Module):
             raise ValueError("a cache needs causal layers: here earlier tokens see later ones, so their vectors change")
         attention = self.layers[0].attention
         like = attention.q_proj.weight.data
-        return KVCache(len(self.layers), batch, attention.n_kv_heads, self.context, attention.head_dim, like)
+        return KVCache(len(self.layers), batch, attention.n_kv_heads, self.config.context, attention.head_dim, like)
+
+    def set_context(self, context: int) -> None:
+        """Take sequences of up to this many tokens from now on, longer ones than in training as well.
+
+        Raises ValueError for positions that have a table as long as the context: learned, sinusoidal and rotary.
+        """
+        if self.config.positions not in UNBOUNDED:
+            raise ValueError(
+                f"{self.config.positions} positions have a table for {self.config.context} places, not for {context}: only "
+                f"{' and '.join(UNBOUNDED)} ones go on without"
+            )
+        self.config = replace(self.config, context=context)
 
     def quieten(self) -> None:
         """Start what ends a residual branch √n smaller, n being their number.
@@ -125,6 +138,9 @@ class Stack(Module):
         ]
         for last in ends:
             init.normal_(last.weight, 0.02 / math.sqrt(len(ends)))
+
+    def extra_repr(self) -> str:
+        return "causal" if self.causal else ""
 
 
 def start(module: Module) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from ..nn import Embedding
 from .config import ModelConfig
@@ -22,12 +22,9 @@ class Trunk(Stack, Pretrained):
     """
 
     causal: bool
-    config_class: ClassVar[type[ModelConfig]]
-    config: ModelConfig
     hidden: Callable[..., Any]
 
     def __init__(self, config: ModelConfig) -> None:
-        self.config = config
         self.embedding = Embedding(config.vocab_size, config.d_model)
         super().__init__(config, self.causal)
 
