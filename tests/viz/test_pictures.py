@@ -27,6 +27,13 @@ def test_attention_map_names_every_token_and_both_axes():
     np.testing.assert_array_equal(ax.images[0].get_array(), attention())
 
 
+def test_a_map_of_cross_attention_names_both_texts():
+    weights = np.full((4, 2), 0.5)
+    ax = viz.attention_map(weights, TOKENS, "cross", source=["le", " chat"]).axes[0]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["le", "·chat"] and "source" in ax.get_xlabel()
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["the", "·cat", "·sat", "⏎"]
+
+
 def test_attention_heads_draws_every_head():
     fig = viz.attention_heads(attention(3), TOKENS)
     shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
@@ -49,6 +56,7 @@ def test_accuracy_bars_draws_what_was_run_and_chance():
 
 @pytest.mark.parametrize("draw", [
     lambda: viz.attention_map(np.ones((3, 3)), TOKENS),
+    lambda: viz.attention_map(np.ones((4, 4)), TOKENS, source=["le"]),
     lambda: viz.attention_heads(np.ones((2, 3, 3)), TOKENS),
     lambda: viz.confusion_map(np.ones((2, 2)), ["a"]),
 ])
@@ -104,6 +112,19 @@ def test_lines_draws_curves_and_baselines():
     assert "chance 3.00" in texts(ax)
 
 
+@pytest.mark.parametrize("x, marks", [
+    ([2, 9], {"2", "3", "5", "8"}), ([20, 1200], {"20", "100", "1,000"}), ([0.21, 0.22], {"0.212", "0.22"}),
+])
+def test_a_short_logarithmic_axis_has_plain_numbers(x, marks):
+    fig = viz.lines({"a": (x, [1, 2])}, "x", "y", "t", logx=True)
+    fig._repr_png_()
+    ax = fig.axes[0]
+    low, high = ax.get_xlim()
+    shown = [t.get_text() for t in ax.get_xticklabels() if low <= t.get_position()[0] <= high]
+    assert marks <= set(shown) and not any("$" in text for text in shown)
+    assert not any(t.get_text() for t in ax.xaxis.get_minorticklabels())
+
+
 @pytest.mark.parametrize("logy", [False, True])
 def test_names_of_near_baselines_do_not_cover_each_other(logy):
     levels = {"low": 1.0, "near": 1.02, "nearer": 1.03, "high": 2.0, "top": 2.05}
@@ -148,6 +169,49 @@ def test_bars_and_histogram_draw_what_they_are_given():
 def test_token_strip_shows_every_token_once_in_order():
     ax = viz.token_strip(["a b", "\n", "", "€"], [0.0, 1.0, 2.0, 3.0], "strip", label="surprise").axes[0]
     assert texts(ax) == ["a·b", "⏎", "∅", "€"] and len(ax.patches) == 4
+
+
+def test_tagged_text_marks_what_is_tagged_and_says_each_label_once_a_name():
+    tokens, tags = ["Anna", "B", "met", "Bob", "Eve", "in", "Rome"], ["B-PER", "I-PER", "O", "I-PER", "B-PER", "O", "LOC"]
+    ax = viz.tagged_text(tokens, tags, "found").axes[0]
+    assert texts(ax) == ["PER", "Anna", "B", "met", "PER", "Bob", "PER", "Eve", "in", "LOC", "Rome"]
+    bars = [patch for patch in ax.patches if patch.get_alpha() is None]
+    assert len(ax.patches) == 10 and len({patch.get_hatch() for patch in bars}) == 2
+    fig = viz.tagged_text(["word"] * 30, ["B-X"] + ["I-X"] * 29)
+    assert texts(fig.axes[0]).count("X") == len({patch.get_y() for patch in fig.axes[0].patches}) // 2
+
+
+def test_scatter_names_every_point_and_no_name_covers_another():
+    points = np.random.default_rng(0).normal(size=(12, 2))
+    fig = viz.scatter(points, "first", "second", "points", names=[f"text {i}" for i in range(12)], groups=["a", "b", "c"] * 4)
+    fig._repr_png_()
+    ax = fig.axes[0]
+    assert [line.get_xydata().tolist() for line in ax.lines] == [points[i::3].tolist() for i in range(3)]
+    assert len({line.get_marker() for line in ax.lines}) == 3
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["a", "b", "c"]
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 12 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    a, b = ax.transData.transform([[0.0, 0.0], [1.0, 1.0]])
+    assert b[0] - a[0] == pytest.approx(b[1] - a[1], rel=0.01)
+
+
+def test_numbers_of_many_bars_do_not_cover_each_other():
+    methods = {f"method {i}": [0.7, 0.71, 0.72, 0.73] for i in range(5)}
+    fig = viz.accuracy_bars(methods, ["a", "b", "c", "d"], "five", chance=0.2)
+    fig._repr_png_()
+    boxes = [text.get_window_extent() for text in fig.axes[0].texts]
+    assert len(boxes) == 20 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_a_long_title_fits_on_a_small_picture():
+    from tinyllm import Tensor
+
+    title = "A title that says at length what the small picture under it shows, and why"
+    graph = viz.graph(Tensor(1.0, requires_grad=True) * 2.0, title=title)
+    weights = viz.attention_map(np.ones((1, 1)), ["a"], title)
+    for fig, text in ((graph, graph.axes[0]._left_title), (weights, weights._suptitle)):
+        fig._repr_png_()
+        assert text.get_text() == title and text.get_window_extent().x1 <= fig.bbox.x1
 
 
 def test_graph_names_values_and_gradients_and_leaves_the_graph_alone():
@@ -216,6 +280,10 @@ def long_graph():
     (lambda: viz.histogram({"a": []}, "x", "t"), "at least one, and all finite"),
     (lambda: viz.token_strip([]), "nothing to draw"),
     (lambda: viz.token_strip(["a"], [1.0, 2.0]), "one value a token"),
+    (lambda: viz.tagged_text(["a"], []), "one tag a token"),
+    (lambda: viz.scatter([[1.0]], "x", "y", "t"), "takes"),
+    (lambda: viz.scatter([[1.0, np.inf]], "x", "y", "t"), "all finite"),
+    (lambda: viz.scatter([[1.0, 2.0]], "x", "y", "t", names=["a", "b"]), "2 names for 1 points"),
     (lambda: viz.graph(long_graph()), "more than 40 nodes"),
     (lambda: viz.surface_path(lambda x, y: x * 0, {}, (0, 1), (0, 1), "t"), "does not vary"),
     (lambda: viz.surface_path(lambda x, y: x, {"p": [1.0]}, (0, 1), (0, 1), "t"), "one point"),

@@ -16,20 +16,25 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 
-def attention_map(weights: np.ndarray, tokens: Sequence[str], title: str = "attention") -> Figure:
+def attention_map(
+    weights: np.ndarray, tokens: Sequence[str], title: str = "attention", *, source: Sequence[str] | None = None
+) -> Figure:
     """Weights (T, T) of one head, or their mean over heads: row = the token that looks, column = the token looked at.
+    In cross-attention (T, S) these are another text's, `source`.
 
     Each row sums to 1; dark is much. Raises ValueError when there is not one row and column a token.
     """
     weights = np.asarray(weights)
-    if weights.shape != (len(tokens), len(tokens)):
-        raise ValueError(f"attention of shape {weights.shape} for {len(tokens)} tokens: one row and one column a token")
-    size = 2.0 + 0.28 * len(tokens)
-    with figure(size + 0.8, size) as (fig, ax):
-        image = _draw(ax, weights, tokens, max(float(weights.max()), 1e-9))
-        ax.set_xlabel("token looked at")
+    across = tokens if source is None else source
+    if weights.shape != (len(tokens), len(across)):
+        texts = f"{len(tokens)} tokens" if source is None else f"{len(tokens)} tokens that look at {len(source)}"
+        raise ValueError(f"attention of shape {weights.shape} for {texts}: one row and one column a token")
+    width = max(2.8 + 0.28 * len(across), 0.3 + 0.093 * len(title))
+    with figure(width, 2.0 + 0.28 * len(tokens)) as (fig, ax):
+        image = _draw(ax, weights, tokens, across, max(float(weights.max()), 1e-9))
+        ax.set_xlabel("token looked at" if source is None else "token of the source, looked at")
         ax.set_ylabel("token that looks")
-        ax.set_title(title)
+        fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         fig.colorbar(image, ax=ax, label="weight (a row sums to 1)", shrink=0.8)
     return fig
 
@@ -49,7 +54,7 @@ def attention_heads(weights: np.ndarray, tokens: Sequence[str], title: str = "at
             unused.remove()
         axes = list(grid.flat[:len(weights)])
         for h, ax in enumerate(axes):
-            image = _draw(ax, weights[h], tokens, 1.0)
+            image = _draw(ax, weights[h], tokens, tokens, 1.0)
             ax.set_title(f"head {h + 1}", fontsize=9)
         fig.supxlabel("token looked at", fontsize=10)
         fig.supylabel("token that looks", fontsize=10)
@@ -58,9 +63,8 @@ def attention_heads(weights: np.ndarray, tokens: Sequence[str], title: str = "at
     return fig
 
 
-def _draw(ax: Axes, weights: np.ndarray, tokens: Sequence[str], most: float) -> AxesImage:
+def _draw(ax: Axes, weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], most: float) -> AxesImage:
     image = ax.imshow(weights, cmap="Greys", vmin=0.0, vmax=most)
-    names = [visible(token) for token in tokens]
-    name_axes(ax, names, names, (0.2, 0.2), family="monospace")
+    name_axes(ax, [visible(token) for token in rows], [visible(token) for token in columns], (0.2, 0.2), family="monospace")
     ax.grid(False)
     return image

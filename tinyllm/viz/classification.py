@@ -44,7 +44,8 @@ def accuracy_bars(
     `chance` draws the accuracy of always answering the commonest label.
     """
     n = len(accuracies)
-    with figure(7.5, 4.2) as (fig, ax):
+    many = n * len(settings) > 12                     # then the legend goes below, and a bar has 0.3 inches for its number
+    with figure(max(7.5, 1.0 + 0.375 * n * len(settings)) if many else 7.5, 4.6 if many else 4.2) as (fig, ax):
         for i, (name, values) in enumerate(accuracies.items()):
             for j, value in enumerate(values):
                 if value is None:
@@ -60,5 +61,8 @@ def accuracy_bars(
         ax.set_ylabel("accuracy on unseen test texts")
         ax.set_title(title)
         ax.grid(axis="x", visible=False)
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        if many:
+            fig.legend(loc="outside lower left", ncols=3)
+        else:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return fig

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import COLOURS, LINES, figure
+from .style import COLOURS, LINES, figure, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Curve = Sequence[tuple[float, float]] | tuple[Any, Any]
@@ -44,6 +46,9 @@ def lines(
             ax.plot(x, y, color=COLOURS[i % len(COLOURS)], linestyle=dash, linewidth=0.8 if len(x) > 200 else 1.8,
                     marker="o" if len(x) < 25 else None, markersize=3.5, label=name)
         _draw_baselines(ax, baselines or {})
+        for axis, log in ((ax.xaxis, logx), (ax.yaxis, logy)):
+            if log:
+                _plain_ticks(axis)
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         ax.set_title(title)
@@ -73,6 +78,20 @@ def _points(name: str, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(f"curve {name!r} has x of shape {x.shape} and y of shape {y.shape}: both must have one length")
     return x, y
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Within two decades powers of ten are one or two marks: 2, 5, 20 and more such numbers instead."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades >= 2:
+        return
+    marks = (1.0, 2.0, 5.0) if decades >= 1 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axis.set_major_locator(LogLocator(subs=marks) if decades >= 0.5 else MaxNLocator(6))
+    axis.set_major_formatter(lambda value, _: number(value))
+    axis.set_minor_locator(NullLocator())
 
 
 def _draw_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:

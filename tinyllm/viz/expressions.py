@@ -53,11 +53,12 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, title: str 
         (parent.serial, serial) for serial, node in nodes.items() for parent in node.parents or () if parent is not None
     ]
     places, lanes, width, height = _layout(boxes, arrows)
-    with figure(max(width, 4.0) + 0.2, height + 0.5) as (fig, ax):
+    wide = max(width, 4.0, 0.093 * len(title))
+    with figure(wide + 0.2, height + 0.5) as (fig, ax):
         for serial, box in boxes.items():
             _draw_box(ax, box, places[serial], thick=serial == output._node.serial)
         _draw_arrows(ax, boxes, places, arrows, lanes)
-        ax.set_xlim(-0.05, max(width, 4.0) + 0.05)
+        ax.set_xlim(-0.05, wide + 0.05)
         ax.set_ylim(-height / 2, height / 2)
         ax.set_title(title)
         ax.axis("off")

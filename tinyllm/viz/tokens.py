@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .matrices import colour_scale, ink
-from .style import figure, visible
+from .style import COLOURS, HATCHES, figure, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +54,44 @@ def token_strip(
                                    linewidth=1.0 if edge == "--" else 0.5, linestyle=edge))
             ax.text(left + width / 2, line + 0.5, text, ha="center", va="center_baseline", family="monospace", fontsize=10,
                     color=colour, parse_math=False)
+        ax.set_xlim(0.0, WIDTH)
+        ax.set_ylim(count, 0.0)
+        ax.set_title(title)
+        ax.axis("off")
+    return fig
+
+
+def tagged_text(tokens: Sequence[str], tags: Sequence[str], title: str = "tagged text") -> Figure:
+    """Tokens in reading order, wrapped into lines; what a tag marks is shaded, with a hatched bar and its label beneath.
+
+    A tag a token, as in CoNLL files: "O" for none, "B-PER" where a person's name begins, "I-PER" where it goes on (or begins,
+    after another label or none). Each label has its colour and its hatch.
+    Raises ValueError without tokens, or when there is not one tag a token.
+    """
+    from matplotlib.patches import Rectangle
+
+    if not len(tokens) or len(tags) != len(tokens):
+        raise ValueError(f"{len(tokens)} tokens and {len(tags)} tags: at least one token, and one tag a token")
+    texts = [_shortened(visible(token)) for token in tokens]
+    labels = ["" if tag == "O" else tag.removeprefix("B-").removeprefix("I-") for tag in tags]
+    boxes, count = _wrapped([
+        max(CHARACTER * (len(text) + 1), 0.065 * (len(label) + 1)) for text, label in zip(texts, labels, strict=True)
+    ])
+    style = {label: i for i, label in enumerate(sorted(set(labels) - {""}))}
+    with figure(WIDTH + 0.3, 1.8 * LINE * count + 0.45) as (fig, ax):
+        for i, (text, label, (line, left, width)) in enumerate(zip(texts, labels, boxes, strict=True)):
+            if label:
+                colour, hatch = COLOURS[style[label] % len(COLOURS)], HATCHES[style[label] % len(HATCHES)]
+                begins = tags[i].startswith("B-") or i == 0 or labels[i - 1] != label
+                gap = 0.03 if begins else 0.0
+                ax.add_patch(Rectangle((left + gap, line + 0.05), width - gap, 0.45, facecolor=colour, alpha=0.2, linewidth=0))
+                ax.add_patch(Rectangle((left + gap, line + 0.5), width - gap, 0.14, facecolor=colour, hatch=hatch,
+                                       edgecolor="white", linewidth=0))
+                if begins or left == 0.0:             # a line that goes on with a name says again what it is
+                    ax.text(left + gap, line + 0.66, label, ha="left", va="top", family="monospace", fontsize=7.5,
+                            parse_math=False)
+            ax.text(left + width / 2, line + 0.29, text, ha="center", va="center_baseline", family="monospace", fontsize=10,
+                    parse_math=False)
         ax.set_xlim(0.0, WIDTH)
         ax.set_ylim(count, 0.0)
         ax.set_title(title)
