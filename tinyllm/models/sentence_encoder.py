@@ -11,7 +11,7 @@ from .head import TrunkHead
 from .pooling import check_pooling
 from .trunk import Trunk
 
-SMALLEST = 1e-12
+SMALLEST = 1e-12                                        # no shorter length is divided by
 
 
 class SentenceEncoder(TrunkHead):
@@ -37,7 +37,8 @@ class SentenceEncoder(TrunkHead):
         e = self.pooled(self.pooling, ids, attention_mask, segment_ids)             # (B, C)
         if not self.normalize:
             return e
-        return e / np.maximum(np.sqrt(np.sum(e * e, axis=-1, keepdims=True)), SMALLEST)
+        squares = np.sum(e * e, axis=-1, keepdims=True)                             # (B, 1)
+        return e / np.sqrt(np.maximum(squares, SMALLEST**2))                        # the root has no slope at 0
 
     def arguments(self) -> dict[str, Any]:
         return {"pooling": self.pooling, "normalize": self.normalize}
