@@ -1,76 +1,98 @@
-"""From a file back to the tokenizer that was saved."""
+"""From files to a tokenizer: ours, and the forms in which other people's models come."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from .base import Tokenizer
-from .byte_bpe import ByteBPETokenizer
-from .characters import CharTokenizer
-from .storage import read_json
+from .own import is_ours, rebuild
+from .pipeline import PipelineTokenizer, contents
+from .storage import read_json, read_text
 
-_CLASSES: dict[str, type[ByteBPETokenizer] | type[CharTokenizer]] = {
-    "BPE": ByteBPETokenizer,
-    "WordLevel": CharTokenizer,
-}
+TOKENIZER, VOCAB, VOCAB_JSON, MERGES = "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"
+# What Hugging Face's tools write beside a tokenizer: which token pads, begins, ends; the chat template.
+BESIDE = ("special_tokens_map.json", "tokenizer_config.json")
+TEMPLATE = "chat_template.jinja"
 
 
 def load(path: str | PathLike[str]) -> Tokenizer:
-    """The tokenizer saved in `path`, of the class that saved it.
+    """The tokenizer in a file or a folder.
 
-    The file is not trusted: the tokenizer is rebuilt from the characters or merges and the special tokens in it, and
-    must then say exactly what the file says. So a changed id, a missing merge or another splitting rule is an error,
-    not a different tokenizer.
+    - a `tokenizer.json`: one of ours comes back as the class that saved it; any of Hugging Face's, whose parts are
+      known here, as a `PipelineTokenizer`;
+    - a `vocab.txt`, one token a line: BERT's WordPiece; `tokenizer_config.json` beside it says whether it knows
+      capital letters ("do_lower_case", true if not said);
+    - a `vocab.json` with a `merges.txt` beside it: GPT-2's or RoBERTa's byte pairs;
+    - a folder that holds one of them, looked for in this order.
 
-    Raises FileNotFoundError; ValueError, naming the entry, for a file that is damaged or was not written by
-    `Tokenizer.save`.
+    What pads, begins or ends is said in `special_tokens_map.json` or `tokenizer_config.json` beside the file, or else
+    known by its name ([PAD], <s>, <|endoftext|>, …).
+
+    The file is not trusted. One of ours is rebuilt from what was learned and must then say exactly what the file says;
+    every entry of another is checked, and so are sizes.
+
+    Raises FileNotFoundError; ValueError, naming the entry, for a file that is damaged or has a part not known here.
     """
-    content = read_json(path)
+    path = Path(path)
+    if path.is_dir():
+        path = _in_folder(path)
     try:
-        tokenizer = _rebuild(content)
-        _compare("file", content, tokenizer.as_json())
+        if path.suffix == ".txt":
+            return _from_vocab_txt(path)
+        content = read_json(path)
+        if path.name == VOCAB_JSON and "model" not in content:
+            return _from_merges(path, content)
+        if not is_ours(content):
+            return PipelineTokenizer(content, *_beside(path))
+    except ValueError as error:
+        raise error if str(path) in str(error) else ValueError(f"{path} cannot be used as a tokenizer: {error}") from error
+    try:
+        return rebuild(content)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is no intact tokenizer file of ours: {error}") from error
-    return tokenizer
 
 
-def _rebuild(content: dict[str, Any]) -> Tokenizer:
-    if content.get("version") != "1.0":
-        raise ValueError(f'"version" is {content.get("version")!r}, this code reads "1.0"')
-    model = _typed(content, "model", dict)
-    kind = _typed(model, "type", str)
-    if kind not in _CLASSES:
-        raise ValueError(f'"model" is of type {kind!r}, this code reads {" and ".join(_CLASSES)}')
-    for token, token_id in _typed(model, "vocab", dict).items():
-        if type(token_id) is not int:
-            raise TypeError(f'"vocab" gives {token!r} the id {token_id!r}: ids are integers')
-    if kind == "BPE" and not all(isinstance(line, str) for line in _typed(model, "merges", list)):
-        raise TypeError('"merges" must be strings, two tokens with a space between them')
-    names = []
-    for entry in _typed(content, "added_tokens", list):
-        if not isinstance(entry, dict):
-            raise TypeError(f'"added_tokens" must hold objects, got {entry!r}')
-        names.append(_typed(entry, "content", str))
-    return _CLASSES[kind]._from_model(model, names)
+def _in_folder(folder: Path) -> Path:
+    for name, needs in ((TOKENIZER, TOKENIZER), (VOCAB_JSON, MERGES), (VOCAB, VOCAB)):
+        if (folder / name).is_file() and (folder / needs).is_file():
+            return folder / name
+    raise FileNotFoundError(
+        f"{folder} holds no tokenizer: {TOKENIZER}, {VOCAB_JSON} with {MERGES}, or {VOCAB} is looked for"
+        + (" (a .model file of SentencePiece must be converted first)" if any(folder.glob("*.model")) else "")
+    )
 
 
-def _typed(container: dict[str, Any], key: str, kind: type) -> Any:
-    if not isinstance(container.get(key), kind):
-        raise TypeError(f'"{key}" must be a {kind.__name__}, got {type(container.get(key)).__name__}')
-    return container[key]
+def _from_vocab_txt(path: Path) -> Tokenizer:
+    tokens = [line.rstrip() for line in read_text(path).split("\n")]
+    if tokens and not tokens[-1]:
+        tokens.pop()
+    said, template = _beside(path)
+    lower = said.get("do_lower_case", True)
+    chinese = said.get("tokenize_chinese_chars", True)
+    content = contents.bert({t: i for i, t in enumerate(tokens)}, lower, chinese, said.get("strip_accents"))
+    return PipelineTokenizer(content, said, template)
 
 
-def _compare(key: str, found: Any, expected: Any) -> None:
-    """Equal as JSON: 1, 1.0 and true are three different things, the order of an object's entries is none."""
-    if isinstance(found, list) and isinstance(expected, list):
-        found, expected = dict(enumerate(found)), dict(enumerate(expected))
-    if isinstance(found, dict) and isinstance(expected, dict):
-        for name in expected | found:
-            if name not in found or name not in expected:
-                verb = "lacks" if name in expected else "should not have"
-                raise ValueError(f'"{key}" {verb} {name!r}, going by the rest of the file')
-            _compare(f"{key}.{name}", found[name], expected[name])
-    elif json.dumps(found) != json.dumps(expected):
-        raise ValueError(f'"{key}" is {str(found)[:60]}, but the rest of the file implies {str(expected)[:60]}')
+def _from_merges(path: Path, vocab: dict[str, Any]) -> Tokenizer:
+    merges_file = path.with_name(MERGES)
+    if not merges_file.is_file():
+        raise FileNotFoundError(f"there is no {merges_file}: {path.name} needs it beside it")
+    lines = read_text(merges_file).split("\n")
+    merges = [line.rstrip("\r") for line in lines if line and not line.startswith("#version")]
+    said, template = _beside(path)
+    return PipelineTokenizer(contents.gpt2(vocab, merges, said.get("add_prefix_space", False)), said, template)
+
+
+def _beside(path: Path) -> tuple[Mapping[str, Any], str | None]:
+    """What the files beside a tokenizer say, and the chat template."""
+    said: dict[str, Any] = {}
+    for name in BESIDE:
+        if (file := path.with_name(name)).is_file():
+            said |= read_json(file)
+    template = said.get("chat_template")
+    if (file := path.with_name(TEMPLATE)).is_file():
+        template = read_text(file)
+    return said, template if isinstance(template, str) else None

@@ -32,11 +32,7 @@ def write_json(path: str | PathLike[str], content: dict[str, Any]) -> None:
 
 def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     """The object in a JSON file. Raises ValueError where the file is too large, cut short, or not a JSON object."""
-    path = Path(path)
-    with open(path, "rb") as file:
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise ValueError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: this is no tokenizer file")
+    data = _read(path)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -44,3 +40,19 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a JSON object: this is no tokenizer file")
     return content
+
+
+def read_text(path: str | PathLike[str]) -> str:
+    """The text in a UTF-8 file. Raises ValueError where the file is too large or not UTF-8."""
+    try:
+        return _read(path).decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}): this is no tokenizer file") from error
+
+
+def _read(path: str | PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: this is no tokenizer file")
+    return data
