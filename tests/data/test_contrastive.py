@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tests.data.support import check_keys, check_source, epoch, rows
 from tinyllm.data import ContrastivePairs
-from tinyllm.data.contrastive import linked
 
 PAD = 0
 ROW = st.lists(st.integers(1, 3), min_size=1, max_size=2)
@@ -37,7 +36,7 @@ def test_every_pair_once_an_epoch(pairs, batch_size, max_length, seed, number):
 
 @given(PAIRS)
 def test_groups_are_the_components_of_shared_texts(pairs):
-    groups = linked(*(list(map(np.array, side)) for side in zip(*pairs, strict=True)))
+    groups = make(pairs).groups
     n = len(pairs)
     near = np.array([[a[0] == b[0] or a[1] == b[1] for b in pairs] for a in pairs])
     for _ in range(n):

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyllm.data.duplicates import near_duplicate_groups
+from tinyllm.data.duplicates import linked_groups, lot, near_duplicate_groups
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=12).map(" ".join), max_size=12)
 
@@ -60,3 +60,21 @@ def test_chains_join():
     texts = [" ".join(words[i : i + 14]) for i in (0, 6, 3)]
     assert near_duplicate_groups(texts[:2]) == [0, 1]
     assert near_duplicate_groups(texts) == [0, 0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=14))
+def test_linked_groups_are_the_components_of_shared_keys(rows):
+    groups = list(range(len(rows)))
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows[:i]):
+            if one[0] == other[0] or one[1] == other[1]:
+                merged = {groups[i], groups[j]}
+                groups = [min(merged) if group in merged else group for group in groups]
+    assert linked_groups([one for one, _ in rows], [other for _, other in rows]) == groups
+
+
+def test_lots_are_even_and_depend_on_the_group_alone():
+    lots = [lot([f"text {i}", f"another {i}"]) for i in range(2000)]
+    assert all(0 <= one < 1 for one in lots)
+    assert abs(sum(one < 0.1 for one in lots) - 200) < 5 * (2000 * 0.09) ** 0.5
+    assert lot(["a", "b"]) == lot(["b", "a"]) in (lot(["a"]), lot(["b"]))

@@ -116,8 +116,8 @@ def test_an_equal_text_in_two_places_is_one_document(use, tmp_path):
 
 
 def test_a_family_that_would_fill_the_validation_set_is_for_training():
-    assert not any(pydocs._held_out([f"{i} " + "x" * 101], 10_000) for i in range(300))
-    small = [pydocs._held_out([f"{i} " + "x" * 90], 10_000) for i in range(4000)]
+    assert not any(pydocs.held_out([f"{i} " + "x" * 101], 10_000) for i in range(300))
+    small = [pydocs.held_out([f"{i} " + "x" * 90], 10_000) for i in range(4000)]
     assert abs(sum(small) - 200) < 5 * np.sqrt(4000 * 0.05 * 0.95)
 
 
@@ -136,7 +136,7 @@ def test_no_text_of_the_test_set_is_nearly_one_of_training(library, split):
 def test_labels_are_the_packages_the_texts_stand_in(library):
     found = classification()
     packages = {}
-    for document in pydocs._documents()[0]:
+    for document in pydocs.all_documents()[0]:
         packages.setdefault(document.text, set()).add(document.package)
     for side in (found.train, found.validation, found.test):
         assert side.names == found.names
@@ -151,7 +151,7 @@ def test_a_random_split_keeps_every_row_and_every_class_in_its_shares(library):
     totals = sum(sides)
     kept = Counter()
     packages = {}
-    for document in pydocs._documents()[0]:
+    for document in pydocs.all_documents()[0]:
         packages.setdefault(document.text, set()).update({document.package} & set(pydocs.CLASSES))
     for text, where in packages.items():
         if len(text) >= 20 and len(where) == 1:
@@ -164,7 +164,7 @@ def test_a_random_split_keeps_every_row_and_every_class_in_its_shares(library):
 
 def test_a_split_by_file_shares_no_file(library):
     files = {}
-    for document in pydocs._documents()[0]:
+    for document in pydocs.all_documents()[0]:
         files.setdefault((document.text, document.package), document.file)
     found = classification(split="file")
     sides = [
@@ -244,6 +244,6 @@ def test_a_package_installed_later_is_found(use, tmp_path):
 
 def test_groups_follow_the_documents(made, use):
     use(made)
-    documents, groups, _ = pydocs._documents()
+    documents, groups, _ = pydocs.all_documents()
     assert groups == near_duplicate_groups([document.text for document in documents])
     assert len(set(groups)) < len(groups)

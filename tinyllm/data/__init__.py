@@ -15,6 +15,9 @@ In reading order:
     cache       what was computed once, kept with its checksum
     fetching    pretrained models that others made, got through pip when asked for
     pydocs      the default corpus and the default classification task
+    pycode      the default corpus of code
+    first_lines the default summarisation and retrieval sets
+    built_in    the sets of datasets/, made by programs
     batching    padding with masks; cutting a batch into parts
     windows     random windows of a long text: causal language models
     masking     the same windows with hidden tokens: masked language models
@@ -35,6 +38,7 @@ In reading order:
 from tinyllm.data.answer_spans import AnswerSpans
 from tinyllm.data.answers import Found, Reading, WindowLogits, merge_windows
 from tinyllm.data.batching import Batch, pad_batch, split_batch
+from tinyllm.data.built_in import BuiltIn, builtin, builtin_names
 from tinyllm.data.cache import cache_folder
 from tinyllm.data.chats import Dialogue, Message, check_dialogue, read_dialogues
 from tinyllm.data.code_files import read_code
@@ -44,9 +48,11 @@ from tinyllm.data.dialogues import Dialogues
 from tinyllm.data.epochs import LabelledBatches
 from tinyllm.data.fetching import fetch, fetched
 from tinyllm.data.files import read_text
+from tinyllm.data.first_lines import PairSets, retrieval, summaries
 from tinyllm.data.labelled import LabelledTexts
 from tinyllm.data.masking import MaskedWindows, mask_tokens
 from tinyllm.data.pairs import TextPairs, read_pairs
+from tinyllm.data.pycode import code
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
 from tinyllm.data.reconstruction import NoisyTexts
 from tinyllm.data.sentence_pairs import SentencePairs
@@ -61,6 +67,7 @@ __all__ = [
     "Answer",
     "AnswerSpans",
     "Batch",
+    "BuiltIn",
     "CausalWindows",
     "Classification",
     "ContrastivePairs",
@@ -73,6 +80,7 @@ __all__ = [
     "MaskedWindows",
     "Message",
     "NoisyTexts",
+    "PairSets",
     "Question",
     "Reading",
     "SENTINELS",
@@ -83,9 +91,12 @@ __all__ = [
     "TaggedSentences",
     "TextPairs",
     "WindowLogits",
+    "builtin",
+    "builtin_names",
     "cache_folder",
     "check_dialogue",
     "classification",
+    "code",
     "corpus",
     "corrupt_spans",
     "fetch",
@@ -100,8 +111,10 @@ __all__ = [
     "read_squad",
     "read_table",
     "read_text",
+    "retrieval",
     "sentinel_ids",
     "split_batch",
+    "summaries",
     "tag_names",
     "to_bio",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyllm.data.batching import Batch, check_rows, pad_batch
+from tinyllm.data.duplicates import linked_groups
 from tinyllm.data.order import SHUFFLE, RowBatches
 from tinyllm.data.sequence_pairs import Rows
 
@@ -28,7 +29,8 @@ class ContrastivePairs(RowBatches):
         self.rows = check_rows(rows, batch_size, max_length)
         self.others = check_rows(others, batch_size, max_length, "other")
         self.max_length, self.pad_id = max_length, pad_id
-        self.groups = linked(self.rows, self.others)
+        keys = ([tuple(row.tolist()) for row in side] for side in (self.rows, self.others))
+        self.groups = np.array(linked_groups(*keys))
         super().__init__(len(self.rows), batch_size, seed)
         self._last: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
 
@@ -47,21 +49,3 @@ class ContrastivePairs(RowBatches):
         ids, mask = pad_batch([self.rows[i] for i in rows], self.pad_id, self.max_length)
         other_ids, other_mask = pad_batch([self.others[i] for i in rows], self.pad_id, self.max_length)
         return {"ids": ids, "attention_mask": mask, "other_ids": other_ids, "other_mask": other_mask}
-
-
-def linked(rows: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
-    """(n,): for each pair the number of its group's first pair; pairs with an equal row or other share a group, chains join."""
-    parent = list(range(len(rows)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    first: dict[tuple[int, ...], int] = {}
-    for side, texts in enumerate((rows, others)):
-        for i, text in enumerate(texts):
-            one, other = root(first.setdefault((side, *text.tolist()), i)), root(i)
-            parent[max(one, other)] = min(one, other)
-    return np.array([root(i) for i in range(len(rows))])

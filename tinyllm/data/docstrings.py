@@ -59,7 +59,7 @@ def read_documents(library: Folder) -> tuple[list[Document], list[str]]:
     if not documents:
         missing.append(TOPICS)
     for package in PACKAGES:
-        files = list(_sources(library, package))
+        files = list(sources(library, package))
         if not files:
             missing.append(package)
         for name, file in files:
@@ -110,7 +110,7 @@ def _topics(library: Folder) -> Iterator[Document]:
                 yield Document(text.strip(), TOPICS, f"{TOPICS}/topics.py", name)
 
 
-def _sources(library: Folder, package: str) -> Iterator[tuple[str, Folder]]:
+def sources(library: Folder, package: str) -> Iterator[tuple[str, Folder]]:
     """(path within the library, file) of a module or of a package's files, its tests left out."""
     module = library / f"{package}.py"
     if module.exists():

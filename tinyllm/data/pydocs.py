@@ -19,7 +19,7 @@ import numpy as np
 
 from tinyllm.data import cache
 from tinyllm.data.docstrings import Document, present, read_documents, standard_library
-from tinyllm.data.duplicates import near_duplicate_groups
+from tinyllm.data.duplicates import lot, near_duplicate_groups
 from tinyllm.data.labelled import LabelledTexts
 
 FORMAT = 1          # raised when the same sources would give other documents or groups
@@ -61,7 +61,7 @@ def corpus() -> Corpus:
     A document's side follows from its own text (its group's smallest SHA-256), not from a draw: a Python with a few
     other documents splits the rest alike. Near-duplicates share a side (`duplicates.py` says what they are).
     """
-    documents, groups, missing = _documents()
+    documents, groups, missing = all_documents()
     unique: dict[str, tuple[Document, int]] = {}
     for document, group in zip(documents, groups, strict=True):
         unique.setdefault(document.text, (document, group))
@@ -69,10 +69,10 @@ def corpus() -> Corpus:
     for document, group in unique.values():
         members[group].append(document.text)
     total = sum(map(len, unique))
-    held_out = {group for group, texts in members.items() if _held_out(texts, total)}
+    validation = {group for group, texts in members.items() if held_out(texts, total)}
     sides: tuple[list[Document], list[Document]] = ([], [])
     for document, group in unique.values():
-        sides[group in held_out].append(document)
+        sides[group in validation].append(document)
     digest = hashlib.sha256(json.dumps([[document.text for document in side] for side in sides]).encode()).hexdigest()
     return Corpus(tuple(sides[0]), tuple(sides[1]), missing, platform.python_version(), digest)
 
@@ -88,7 +88,7 @@ def classification(seed: int = 0, split: Literal["random", "file"] = "random") -
     """
     if split not in ("random", "file"):
         raise ValueError(f"split {split!r}: take 'random' or 'file'")
-    documents, groups, missing = _documents()
+    documents, groups, missing = all_documents()
     packages: defaultdict[str, set[str]] = defaultdict(set)
     for document in documents:
         packages[document.text].add(document.package)
@@ -135,15 +135,14 @@ def _deal(units: Sequence[list[int]], total: int, rng: np.random.Generator) -> d
     return sides
 
 
-def _held_out(texts: list[str], total: int) -> bool:
+def held_out(texts: list[str], total: int) -> bool:
     """Whether a group of near-duplicates goes to validation. One that would fill much of it alone goes to train."""
     if sum(map(len, texts)) > VALIDATION / 5 * total:
         return False
-    smallest = min(hashlib.sha256(text.encode()).digest() for text in texts)
-    return int.from_bytes(smallest[-8:], "big") < VALIDATION * 2**64
+    return lot(texts) < VALIDATION
 
 
-def _documents() -> tuple[list[Document], list[int], tuple[str, ...]]:
+def all_documents() -> tuple[list[Document], list[int], tuple[str, ...]]:
     """Every document of this Python, its group of near-duplicates, and what packages are missing: read once."""
     library = standard_library()
     key = hashlib.sha256(json.dumps([FORMAT, sys.version, str(library), present(library)]).encode()).hexdigest()
