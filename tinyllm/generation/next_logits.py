@@ -103,7 +103,7 @@ class SourceNext:
 
     def select(self, rows: np.ndarray) -> None:
         with no_grad():
-            self._memory = self._memory[rows]
+            self._memory = self._memory[backend.to_device(rows, self._memory.device)]
         if self._mask is not None:
             self._mask = self._mask[rows]
         if self._cache is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd import Tensor, modes
 from ..backend import Array
 
@@ -53,8 +54,16 @@ class LayerCache:
         return self._source
 
     def select(self, rows: Array) -> None:
-        """Keep these sequences of the batch, in this order, with repeats: a finished one goes, a promising one branches."""
-        self._keys, self._values = self._keys[rows], self._values[rows]
+        """Keep these sequences of the batch, in this order, with repeats: a finished one goes, a promising one branches.
+
+        The room behind them is not copied: in a long context that would be most of it.
+        """
+        rows = backend.to_device(rows, backend.device_of(self._keys))
+        for name in ("_keys", "_values"):
+            old = getattr(self, name)
+            new = np.empty_like(old, shape=(len(rows), *old.shape[1:]))
+            new[:, :, : self.length] = old[:, :, : self.length][rows]
+            setattr(self, name, new)
         if self._source is not None:
             self._source = self._source[0][rows], self._source[1][rows]
 
