@@ -20,7 +20,7 @@ from tinyllm.cli import main
 from tinyllm.models import GPT, SequenceClassifier
 from tinyllm.training import evaluate, read_records
 
-COMMANDS = ["tour", "pretrain", "finetune", "evaluate", "generate", "fetch", "info", "formulas"]
+COMMANDS = ["tour", "pretrain", "finetune", "evaluate", "generate", "chat", "fetch", "info", "formulas"]
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -20,7 +20,10 @@ BEGIN = len("?user\n?\n?assistant\n")       # tokens around a message of none
 
 def gpt(seed=0, context=200):
     config = GPTConfig(TOKENIZER.vocab_size, context, n_layers=2, n_heads=2, d_model=8, positions="rotary")
-    return shaken(GPT(config), np.random.default_rng(seed))
+    model = shaken(GPT(config), np.random.default_rng(seed))
+    for parameter in model.layers.parameters():
+        parameter.data *= 5                             # so that what it read decides what it writes
+    return model
 
 
 class Reading(GPT):

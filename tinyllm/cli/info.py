@@ -13,7 +13,7 @@ examples:
   tinyllm info runs/pretrain      a run: how it was made, how far it is, how good, and the model's layers
 """
 OPTIONAL = {
-    "tqdm": "train", "safetensors": "train", "threadpoolctl": "train", "matplotlib": "viz",
+    "tqdm": "train", "safetensors": "train", "threadpoolctl": "train", "matplotlib": "viz", "jinja2": "chat",
 }
 
 

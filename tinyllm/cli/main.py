@@ -8,9 +8,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from . import evaluate, fetch, finetune, formulas, generate, info, pretrain, progress, tour
+from . import chat, evaluate, fetch, finetune, formulas, generate, info, pretrain, progress, tour
 
-COMMANDS = (tour, pretrain, finetune, evaluate, generate, fetch, info, formulas, progress)
+COMMANDS = (tour, pretrain, finetune, evaluate, generate, chat, fetch, info, formulas, progress)
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 EPILOG = """\
@@ -19,6 +19,7 @@ start here:
   tinyllm pretrain                                    a causal model on Python's own documentation
   tinyllm generate runs/pretrain --prompt "The"      what it learned
   tinyllm finetune --from runs/pretrain               teach it to classify
+  tinyllm fetch smollm2 && tinyllm chat smollm2       a real one, made by others
   tinyllm COMMAND --help                              options and examples
 """
 

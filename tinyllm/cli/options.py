@@ -81,6 +81,24 @@ TRAINING = {
 }
 
 
+def add_sampling(command: argparse.ArgumentParser, tokens: int) -> None:
+    """How text is written; `tokens` is the default of how many."""
+    group = command.add_argument_group("sampling")
+    group.add_argument("--tokens", type=int, default=tokens, metavar="N", help="at most so many new tokens")
+    group.add_argument("--temperature", type=float, default=0.8, metavar="T", help="below 1 careful, above 1 wild")
+    group.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest tokens (default: all)")
+    group.add_argument("--top-p", type=float, metavar="P", help="draw from the likeliest that add up to P (default: all)")
+    group.add_argument("--repetition-penalty", type=float, default=1.0, metavar="X", help="above 1: repeat less")
+    group.add_argument("--greedy", action="store_true", help="always the likeliest token")
+    group.add_argument("--seed", type=int, metavar="N", help="the same seed, the same text (default: drawn)")
+
+
+def sampling(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_sampling` but for --tokens and --seed, as `generation.Sampling` takes them."""
+    names = ("temperature", "top_k", "top_p", "greedy", "repetition_penalty")
+    return {name: getattr(args, name) for name in names}
+
+
 def add_output(command: argparse.ArgumentParser, folder: str) -> None:
     group = command.add_argument_group("output")
     group.add_argument("--out", default=folder, metavar="FOLDER", help="the run's folder")
