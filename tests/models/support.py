@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.nn.support import shaken
-from tinyllm.models import GPT, T5, Bert, Llama, Seq2Seq
+from tinyllm import backend
+from tinyllm import functional as F
+from tinyllm.models import GPT, T5, Autoencoder, Bert, Llama, SentenceEncoder, Seq2Seq, SequenceClassifier, SpanReader
 
 VOCABULARY, CONTEXT = 11, 12
 
@@ -83,3 +85,22 @@ def padded(rng: np.random.Generator, lengths: list[int], side: str) -> tuple[np.
 def others(rng: np.random.Generator, ids: np.ndarray) -> np.ndarray:
     """Of the same shape, with another token at every place."""
     return (ids + rng.integers(1, VOCABULARY, ids.shape)) % VOCABULARY
+
+
+def loss_of(model: Any, ids: np.ndarray, mask: np.ndarray | None, device: str = "cpu") -> Any:
+    """A loss for a model of any kind, on 2 texts."""
+    ids_there, classes = backend.to_device(ids, device), backend.to_device(np.array([0, 2]), device)
+    if isinstance(model, Seq2Seq):
+        return F.cross_entropy(model(ids, ids, mask), ids_there)
+    if isinstance(model, Autoencoder):
+        return F.mse_loss(model(ids, mask), model.targets(ids))
+    if isinstance(model, SentenceEncoder | SequenceClassifier):
+        return F.cross_entropy(model(ids, mask), classes)
+    if isinstance(model, SpanReader):
+        return F.cross_entropy(model(ids, mask)[..., 0], classes)
+    if isinstance(model, Bert) and model.pooler is not None:
+        h = model.hidden(ids, mask, ids % 2)
+        judged = model.next_sentence(model.pooled(h, mask))
+        return F.cross_entropy(model.head(h), ids_there) + F.cross_entropy(judged, backend.to_device(np.array([0, 1]), device))
+    targets = backend.to_device(np.where(ids > 5, ids, -100), device)
+    return F.cross_entropy(model(ids, mask), targets, label_smoothing=0.1)

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from tinyllm.models import BertConfig, GPTConfig
+from tinyllm.models import AutoencoderConfig, BertConfig, GPTConfig, LlamaConfig, Seq2SeqConfig, T5Config
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,46 @@ from tinyllm.models import BertConfig, GPTConfig
         ("bias", 1, TypeError, "bias is 1"),
         ("norm", None, TypeError, "norm is None"),
         ("dropout", "0", TypeError, "dropout is '0'"),
+        ("head_dim", 0, ValueError, "head_dim is 0"),
+        ("head_dim", 1 << 22, ValueError, "is more than 268,435,456"),
+        ("head_dim", 2.0, TypeError, "head_dim is 2.0: it must be of type int | None"),
+        ("norm_eps", 0.0, ValueError, "norm_eps 0.0 keeps a norm from dividing by 0"),
+        ("norm_eps", float("nan"), ValueError, "norm_eps nan"),
+        ("norm_eps", "1e-5", TypeError, "norm_eps is '1e-5'"),
+        ("rope_base", 1.0, ValueError, "rope_base 1.0 makes angles that fall"),
+        ("rope_base", float("inf"), ValueError, "rope_base inf"),
+        ("rope_base", None, TypeError, "rope_base is None"),
+        ("relative_buckets", 0, ValueError, "relative_buckets is 0"),
+        ("relative_distance", 1.5, TypeError, "relative_distance is 1.5"),
     ],
 )
-@pytest.mark.parametrize("kind", [GPTConfig, BertConfig])
+@pytest.mark.parametrize("kind", [GPTConfig, LlamaConfig, BertConfig, Seq2SeqConfig, T5Config, AutoencoderConfig])
 def test_bad_fields(kind, field, value, error, match):
     with pytest.raises(error, match=match):
         replace(kind(65), **{field: value})
+
+
+def test_heads_as_wide_as_they_are_told():
+    assert GPTConfig(65).d_head == 32 and GPTConfig(65, head_dim=48).d_head == 48
+    assert GPTConfig(65, d_model=30, n_heads=4, head_dim=6).d_head == 6
+    with pytest.raises(ValueError, match="heads of 5 are odd"):
+        LlamaConfig(65, head_dim=5)
+    with pytest.raises(ValueError, match="4194304 heads of 2 are wider than"):
+        GPTConfig(65, context=1, n_heads=1 << 22, head_dim=2)
+
+
+def test_fields_of_one_kind():
+    for make, match in [
+        (lambda: Seq2SeqConfig(65, start_id=65), "start_id 65 is none of 65 tokens"),
+        (lambda: Seq2SeqConfig(65, start_id=-1), "start_id is -1: choose one from 0"),
+        (lambda: Seq2SeqConfig(65, n_decoder_layers=0), "n_decoder_layers is 0"),
+        (lambda: BertConfig(65, n_segments=-1), "n_segments is -1: choose one from 0"),
+        (lambda: BertConfig(65, next_sentence=True), "pooler=True as well"),
+        (lambda: AutoencoderConfig(65, d_code=0), "d_code is 0: choose one from 1"),
+        (lambda: GPTConfig.from_dict({"vocab_size": 65, "n_segments": 2}), "GPTConfig has no field n_segments"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            make()
 
 
 def test_pairs_need_even_widths():

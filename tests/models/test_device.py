@@ -6,11 +6,27 @@ import numpy as np
 import pytest
 
 from tests.cupy_standin.fixtures import cupy as cupy_fixture
-from tests.models.support import config
+from tests.models.support import config, loss_of
 from tests.nn.support import close
 from tinyllm import backend, no_grad
-from tinyllm import functional as F
-from tinyllm.models import GPT, Bert, BertConfig, GPTConfig, SequenceClassifier
+from tinyllm.models import (
+    GPT,
+    T5,
+    Autoencoder,
+    AutoencoderConfig,
+    Bert,
+    BertConfig,
+    GPTConfig,
+    Llama,
+    LlamaConfig,
+    SentenceEncoder,
+    Seq2Seq,
+    Seq2SeqConfig,
+    SequenceClassifier,
+    SpanReader,
+    T5Config,
+    TokenClassifier,
+)
 from tinyllm.nn import record_attention
 from tinyllm.optim import SGD, Adam, AdamW, Muon, clip_grad_norm, decay_groups, muon_groups
 
@@ -26,6 +42,15 @@ MODELS = {
     "mean": lambda: SequenceClassifier(Bert(config(BertConfig)), 3),
     "max": lambda: SequenceClassifier(GPT(config(GPTConfig)), 3, "max"),
     "last": lambda: SequenceClassifier(GPT(config(GPTConfig)), 3, "last"),
+    "llama": lambda: Llama(config(LlamaConfig, n_kv_heads=1)),
+    "alibi": lambda: GPT(config(GPTConfig, positions="alibi")),
+    "both objectives": lambda: Bert(config(BertConfig, n_segments=2, pooler=True, next_sentence=True, norm_first=False)),
+    "seq2seq": lambda: Seq2Seq(config(Seq2SeqConfig)),
+    "t5": lambda: T5(config(T5Config, activation="geglu", head_dim=6)),
+    "autoencoder": lambda: Autoencoder(config(AutoencoderConfig, d_code=3)),
+    "tagger": lambda: TokenClassifier(Bert(config(BertConfig)), 11),
+    "reader": lambda: SpanReader(Llama(config(LlamaConfig))),
+    "encoder": lambda: SentenceEncoder(Bert(config(BertConfig, positions="relative", masked_head=False)), "mean"),
 }
 OPTIMISERS = {
     "sgd": lambda m: SGD(m.parameters(), 0.1, 0.9, True, 0.1),
@@ -40,12 +65,11 @@ def three_steps(model, optimiser, padding, device):
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 11, (2, 6))
     mask = np.array([[1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]]) if padding else None
-    targets = np.array([0, 2]) if isinstance(model, SequenceClassifier) else ids
     moves = OPTIMISERS[optimiser](model)
     losses = []
     for _ in range(3):
         moves.zero_grad()
-        loss = F.cross_entropy(model(ids, mask), backend.to_device(targets, device))
+        loss = loss_of(model, ids, mask, device)
         loss.backward()
         clip_grad_norm(model.parameters(), 1.0)
         moves.step()
@@ -84,6 +108,32 @@ def test_cache_and_pictures(cupy):
             model(ids)
     assert close(np.concatenate(pieces, axis=1), expected, 1e-5)
     assert type(maps["layers.0.attention"][0]) is np.ndarray
+
+
+@pytest.mark.parametrize("name", ["seq2seq", "t5"])
+def test_the_cache_of_a_decoder(cupy, name):
+    model = MODELS[name]().eval()
+    ids, mask = np.arange(12).reshape(2, 6) % 11, np.array([[0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    with no_grad():
+        expected = model(ids, ids, mask).data[[1, 0, 1], 3:]
+        model.to("cuda")
+        memory, cache = model.encode(ids, mask), model.make_cache(2)
+        model.decode(ids[:, :3], memory, mask, cache)
+        rows = np.array([1, 0, 1])
+        there = backend.to_device(rows, "cuda")
+        cache.select(there)
+        got = model.decode(ids[rows, 3:], memory.data[there], mask[rows], cache)
+        with record_attention(model) as maps:
+            model(ids, ids, mask)
+    assert close(got.numpy(), expected, 1e-5)
+    assert type(maps["decoder.layers.0.cross_attention"][0]) is np.ndarray
+
+
+def test_tokens_read_off_a_reconstruction(cupy):
+    model = MODELS["autoencoder"]().eval()
+    ids = np.arange(6)[None]
+    expected = model.nearest(model(ids))
+    np.testing.assert_array_equal(backend.to_numpy(model.to("cuda").nearest(model(ids))), expected)
 
 
 def test_dropout_draws_the_same_on_both(cupy):
