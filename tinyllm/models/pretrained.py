@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Self
 from ..nn import Module, init
 from . import weights
 from .config import ModelConfig
-from .hugging_face import layout_for, layout_of
+from .hugging_face import LAYOUTS, layout_for, layout_of
 from .loading import arrays_of, load
 
 CONFIG = "config.json"
@@ -114,7 +114,8 @@ class Pretrained(Module):
 def class_of(model_type: Any) -> type[Pretrained]:
     """The class of a config's model_type. Raises ValueError for an unknown one."""
     if not isinstance(model_type, str) or model_type not in _classes:
-        raise ValueError(f"no model_type {model_type!r}: this version knows {', '.join(sorted(_classes))}")
+        known = sorted({*_classes, *(layout.model_type for layout in LAYOUTS)})
+        raise ValueError(f"no model_type {model_type!r}: this version knows {', '.join(known)}")
     return _classes[model_type]
 
 

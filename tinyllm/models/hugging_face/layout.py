@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Field(NamedTuple):
-    """A key of their config.json, the field of ours that says the same, and what a config without the key means.
+    """A key of their config.json, the field of ours that says the same, and what a config without it, or with null, means.
 
     Where the values are names, `names` maps theirs to ours; of several that mean one of ours the first is written.
     """
@@ -123,7 +123,8 @@ class Layout:
                 raise ValueError(f"{key} is {values[key]!r}, only {value!r} can be read: {why}")
         ours = dict(self.fixed)
         for theirs, name, default, known in self.fields:
-            value = values.get(theirs, default)
+            value = values.get(theirs)
+            value = default if value is None else value
             if known is not None:
                 if not isinstance(value, str) or value not in known:
                     raise ValueError(f"{theirs} is {value!r}, only {', '.join(known)} can be read: no layer here has others")
