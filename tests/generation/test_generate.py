@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tinyllm import backend
 from tinyllm.autograd import modes, no_grad
 from tinyllm.functional import softmax
-from tinyllm.generation import generate, generate_text, stream, stream_text
+from tinyllm.generation import generate, generate_text, prompt_ids, stream, stream_text
 from tinyllm.models import GPT, GPTConfig
 from tinyllm.tokenizers import ByteBPETokenizer, CharTokenizer
 
@@ -229,6 +229,16 @@ def test_an_empty_prompt_is_the_start_token():
     bare = CharTokenizer.train("abc", special_tokens=())
     with pytest.raises(ValueError, match="no start token <bos>"):
         generate_text(model, bare, "")
+    assert prompt_ids(model, tokenizer, "ab") == tokenizer.encode("ab")
+
+
+def test_of_a_long_prompt_only_the_last_logits_are_computed():
+    model = model_of()
+    shapes = []
+    forward = model.forward
+    model.forward = lambda ids, *args, **kwargs: shapes.append(ids.shape) or forward(ids, *args, **kwargs)
+    generate(model, [1, 2, 3, 4, 5], 3, n_samples=2, greedy=True)
+    assert shapes == [(1, 1), (2, 1), (2, 1)]
 
 
 def test_several_texts():

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from tests.generation.support import tiny
 from tinyllm import backend
-from tinyllm.generation import beam_search, beam_search_batch, generate, generate_batch, generate_text, stream, stream_text
+from tinyllm.generation import (
+    beam_search,
+    beam_search_batch,
+    generate,
+    generate_batch,
+    generate_text,
+    prompt_ids,
+    stream,
+    stream_text,
+)
 from tinyllm.models import Seq2Seq, Seq2SeqConfig
 from tinyllm.tokenizers import CharTokenizer
 
@@ -93,6 +102,7 @@ def test_text_is_written_about_a_framed_source():
     model = Seq2Seq(Seq2SeqConfig(vocab_size=tokenizer.vocab_size, start_id=tokenizer.bos_id, **sizes))
     for seed in range(4):
         source = [tokenizer.bos_id, *tokenizer.encode("abc"), tokenizer.eos_id]
+        assert prompt_ids(model, tokenizer, "abc") == source
         ids = generate(model, source, 12, seed=seed, stop=[tokenizer.eos_id])[0]
         text = tokenizer.decode(ids, skip_special=True)
         assert generate_text(model, tokenizer, "abc", 12, seed=seed) == [text]

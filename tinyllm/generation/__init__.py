@@ -6,7 +6,7 @@ conversation (with a model, turn by turn)."""
 from . import sampling
 from .generate import Sampling, generate, generate_batch, stream
 from .stops import StopFilter
-from .text import generate_text, stream_text
+from .text import generate_text, prompt_ids, stream_text
 from .beam import Hypothesis, beam_search, beam_search_batch, length_penalty
 from .beam_tree import BeamNode, BeamTree
 from .chat_template import PLAIN, ChatTemplate, encode_chat
@@ -14,6 +14,6 @@ from .conversation import Conversation
 
 __all__ = [
     "BeamNode", "BeamTree", "ChatTemplate", "Conversation", "Hypothesis", "PLAIN", "Sampling", "StopFilter", "beam_search",
-    "beam_search_batch", "encode_chat", "generate", "generate_batch", "generate_text", "length_penalty", "sampling", "stream",
-    "stream_text",
+    "beam_search_batch", "encode_chat", "generate", "generate_batch", "generate_text", "length_penalty", "prompt_ids",
+    "sampling", "stream", "stream_text",
 ]

@@ -68,6 +68,9 @@ class CausalNext:
             self._cache = self.model.make_cache(n)
         known = self._start + (self._cache.length if self._cache is not None else 0)
         with no_grad():
+            if self._cache is not None and known < length - 1:      # a long prompt's logits would be large, and none asked for
+                self.model.hidden(text[:, known:-1], cache=self._cache)
+                known = length - 1
             return backend.to_numpy(self.model(text[:, known:], cache=self._cache).data[:, -1])
 
     def select(self, rows: np.ndarray) -> None:

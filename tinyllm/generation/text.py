@@ -93,17 +93,22 @@ def stream_text(
     return pieces()
 
 
-def _reader(model: Any, tokenizer: TextTokenizer, prompt: str, use_cache: bool) -> NextLogits:
-    ids = tokenizer.encoding(prompt).ids if has_source(model) else encode_prompt(tokenizer, prompt)
-    return next_logits(model, ids, use_cache)
+def prompt_ids(model: Any, tokenizer: TextTokenizer, prompt: str) -> list[int]:
+    """The ids in which a model is given a prompt. A causal model gets the text as it stands, so that it can go on, or the
+    start token for an empty one; an encoder-decoder gets its source framed, as the tokenizer's `encoding` frames a text.
 
-
-def encode_prompt(tokenizer: TextTokenizer, prompt: str) -> list[int]:
-    """The ids of a prompt; the start token for an empty one. Raises ValueError where there is none."""
+    Raises ValueError for an empty prompt where there is no start token.
+    """
+    if has_source(model):
+        return list(tokenizer.encoding(prompt).ids)
     ids = tokenizer.encode(prompt)
     if not ids and tokenizer.bos_id is None:
         raise ValueError("the prompt is empty and this tokenizer has no start token <bos>: give at least one character")
     return ids or [tokenizer.bos_id]  # type: ignore[list-item]
+
+
+def _reader(model: Any, tokenizer: TextTokenizer, prompt: str, use_cache: bool) -> NextLogits:
+    return next_logits(model, prompt_ids(model, tokenizer, prompt), use_cache)
 
 
 class _Row:
