@@ -55,6 +55,8 @@ def test_windows_cover_the_passage_and_hold_the_answer(questions, pieces, sizes)
     overlap, new, max_question = sizes
     source, tokenizer = make(questions, pieces, sizes), AnyPieces(pieces)
     seen = [[] for _ in questions]
+    lengths = [length for batch in source.evaluation() for length in batch["attention_mask"].sum(axis=1).tolist()]
+    assert lengths == sorted(lengths, reverse=True)
     for batch in source.evaluation():
         for ids, segments, start, end, row in zip(
             rows([batch]), batch["segment_ids"], batch["starts"], batch["ends"], batch["row"], strict=True
@@ -75,7 +77,7 @@ def test_windows_cover_the_passage_and_hold_the_answer(questions, pieces, sizes)
                 assert (start - before + first, end - before + first) == (of_answer[0], of_answer[-1])
             else:
                 assert start == end == 0
-    for question, stretches in zip(questions, seen, strict=True):
+    for question, stretches in zip(questions, map(sorted, seen), strict=True):
         n = len(locate(tokenizer, question.passage)[0])
         assert stretches[0][0] == 0 and sum(stretches[-1]) == n
         for (first, count), (later, _) in pairwise(stretches):

@@ -25,6 +25,7 @@ In reading order:
     epochs      labelled texts, shuffled anew each epoch: classification
     sequence_pairs   a source and its target: encoder-decoder models, with teacher forcing
     span_corruption  windows with spans cut out: encoder-decoder models that write what is missing
+    segments         documents of sentences
     sentence_pairs   two pieces of text, words hidden: BERT's two objectives
     reconstruction   texts, whole or with holes: autoencoders
     contrastive      texts that belong together: embeddings
@@ -55,6 +56,7 @@ from tinyllm.data.pairs import TextPairs, read_pairs
 from tinyllm.data.pycode import code
 from tinyllm.data.pydocs import Classification, Corpus, classification, corpus
 from tinyllm.data.reconstruction import NoisyTexts
+from tinyllm.data.segments import file_segments, split_documents, split_sentences
 from tinyllm.data.sentence_pairs import SentencePairs
 from tinyllm.data.sequence_pairs import SequencePairs
 from tinyllm.data.span_corruption import SENTINELS, SpanCorruption, corrupt_spans, sentinel_ids
@@ -101,6 +103,7 @@ __all__ = [
     "corrupt_spans",
     "fetch",
     "fetched",
+    "file_segments",
     "mask_tokens",
     "merge_windows",
     "pad_batch",
@@ -114,6 +117,8 @@ __all__ = [
     "retrieval",
     "sentinel_ids",
     "split_batch",
+    "split_documents",
+    "split_sentences",
     "summaries",
     "tag_names",
     "to_bio",

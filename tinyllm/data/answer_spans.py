@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from tinyllm.data.answers import Reading, WindowLogits, merge_windows
 from tinyllm.data.batching import Batch
 from tinyllm.data.located import LocatingTokenizer, locate
-from tinyllm.data.order import RowBatches
+from tinyllm.data.order import RowBatches, slices
 from tinyllm.data.squad import Question
 
 
@@ -73,8 +73,14 @@ class AnswerSpans(RowBatches):
                 if start + count == len(ids):
                     break
         self.windows = np.array(windows, dtype=np.int64)            # (windows, 5)
-        lengths = self.windows[:, 2] + [len(self.asked[number]) + 3 for number in self.windows[:, 0]]
-        super().__init__(len(self.windows), batch_size, seed, lengths)
+        self.lengths = self.windows[:, 2] + [len(self.asked[number]) + 3 for number in self.windows[:, 0]]
+        super().__init__(len(self.windows), batch_size, seed, self.lengths)
+
+    def evaluation(self, batch_size: int | None = None) -> Iterator[Batch]:
+        """Every window once, the longest first, so that little is padding and a batch that does not fit shows at once."""
+        order = np.argsort(-self.lengths, kind="stable")
+        for part in slices(self.n, batch_size or self.batch_size):
+            yield self._gather(order[part])
 
     def _gather(self, rows: np.ndarray) -> Batch:
         questions = [self.asked[number] for number in self.windows[rows, 0]]
