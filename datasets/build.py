@@ -5,8 +5,10 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import formats
+
 HERE = Path(__file__).parent
-NAMES = ("sentiment_negation", "reverse")
+NAMES = ("sentiment_negation", "reverse", "translation", "entities", "questions", "dialogues")
 
 
 def generator(name: str) -> ModuleType:
@@ -18,12 +20,10 @@ def generator(name: str) -> ModuleType:
 
 
 def tables(name: str) -> dict[str, bytes]:
-    """File name → content: tab-separated, a header, UTF-8, line ends "\\n"."""
+    """File name → content; the generator says in which format."""
     module = generator(name)
-    return {
-        f"{split}.tsv": "".join("\t".join(row) + "\n" for row in [module.COLUMNS, *rows]).encode("utf-8")
-        for split, rows in module.splits().items()
-    }
+    write, columns = formats.WRITE[module.FORMAT], getattr(module, "COLUMNS", None)
+    return {f"{split}.{module.FORMAT}": write(rows, columns).encode("utf-8") for split, rows in module.splits().items()}
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Every sequence stands in both tasks, so that only the first word tells the targe
 
 import random
 
+FORMAT = "tsv"
 COLUMNS = ("source", "target", "length")
 SEED = 20241
 SEQUENCES = {"train": 2000, "valid": 200, "test": 200}

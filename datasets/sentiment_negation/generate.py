@@ -6,6 +6,7 @@ right on exactly one of the two.
 
 import random
 
+FORMAT = "tsv"
 COLUMNS = ("text", "label", "level")
 SEED = 20240
 PAIRS = {"train": 1500, "valid": 300, "test": 300}
