@@ -112,6 +112,7 @@ def test_smoothing_by_hand():
         ("a &lt;b&gt; &amp;quot; c", 'a < b > & quot ; c'),
         ("end-\nless li\nne", "endless li ne"),
         ("A<skipped>B", "AB"),
+        ("half-\n", "half-"),        # a line end is no part of the line
         ("«été»", "«été»"),
     ],
 )
@@ -125,6 +126,9 @@ def test_chrf_by_hand():
     # Runs of one letter: 2 of 2 guessed, 2 of 4; of two: 1 of 1, 1 of 3; longer ones: nothing guessed, left out.
     precision, recall = 1, (2 / 4 + 1 / 3) / 2
     assert chrf(["abcd"], ["ab"]) == pytest.approx(100 * f_measure(precision, recall, 2))
+    # Of six letters the longest run is one of six, which a wrong letter at the end breaks, as it does one of each length.
+    shares = [(6 - n) / (7 - n) for n in range(1, 7)]
+    assert chrf(["abcdef"], ["abcdeg"]) == pytest.approx(100 * sum(shares) / 6)
     assert chrf(["abcd"], ["ab"]) < chrf(["ab"], ["abcd"])                      # recall weighs more than precision
 
 
