@@ -24,7 +24,7 @@ from tests.models.hugging_face import (
     rewritten,
     small_llama,
     small_t5,
-)  # fmt: skip
+)
 from tests.models.support import SEEDS, gpt, seq2seq
 from tinyllm.models import GPT, Bert, Llama, Pretrained
 from tinyllm.models.hugging_face import LAYOUTS
@@ -344,6 +344,7 @@ REFUSED = [
     ("llama", {"rope_parameters": {"rope_theta": -1.0}}, "rope_base"),
     ("llama", {"head_dim": 3}, "heads of 3 are odd"),
     ("llama", {"num_key_value_heads": 1}, "the config says"),
+    ("llama", {"max_position_embeddings": 1 << 22, "head_dim": 10}, "the table of positions would have 41,943,040 numbers"),
     ("bert", {"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
     ("bert", {"is_decoder": True}, "is_decoder is True"),
     ("bert", {"hidden_act": "relu"}, "hidden_act is 'relu': only 'gelu' can be read where there is a masked head"),

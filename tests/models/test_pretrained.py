@@ -124,6 +124,7 @@ def changed(folder, **fields):
         ({"n_layers": 1}, "layers.1.attention.q_proj.weight is unexpected"),
         ({"n_layers": 4_000_000}, "they are not of one model"),
         ({"vocab_size": 4_000_000, "d_model": 4_000_000, "context": 1}, "the files hold 1,120"),
+        ({"context": 1 << 22, "positions": "sinusoidal", "head_dim": 10}, "table of positions would have 41,943,040"),
         ({"vocab_size": 12}, r"embedding.weight has shape \(11, 8\), the config says \(12, 8\)"),
         ({"surprise": 1}, "no field surprise"),
         ({"tie_embeddings": False}, "head.weight is missing"),

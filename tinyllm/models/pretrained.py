@@ -24,7 +24,7 @@ from .hugging_face import LAYOUTS, layout_for, layout_of
 from .loading import arrays_of, load
 
 CONFIG = "config.json"
-LARGEST_CONFIG = 1 << 20
+LARGEST_CONFIG, LARGEST_TABLE = 1 << 20, 1 << 25       # bytes; numbers, of a computed table
 
 _classes: dict[str, type[Pretrained]] = {}
 
@@ -129,7 +129,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _check_sizes(values: Mapping[str, Any], found: weights.Weights) -> None:
     """What a config asks for is bounded by what is there, before anything of its size is made: every layer has arrays of its
-    own, and every vector of the embedding and of the feed-forward network its numbers.
+    own, every vector of the embedding and of the feed-forward network its numbers. What no file holds, tables of waves and
+    angles, has a bound of its own.
     """
     inner = values.get("trunk")
     named = inner if isinstance(inner, dict) else values
@@ -141,3 +142,9 @@ def _check_sizes(values: Mapping[str, Any], found: weights.Weights) -> None:
     for name in ("vocab_size", "d_hidden"):
         if (asked := sizes.get(name, 0) * sizes.get("d_model", 1)) > numbers:
             raise ValueError(f"{name} × d_model are {asked:,} numbers, the files hold {numbers:,}: they are not of one model")
+    if named.get("positions") not in ("learned", "relative", "alibi"):
+        d_model = sizes.get("d_model", 1)
+        d_head = sizes.get("head_dim", d_model // max(sizes.get("n_heads", 1), 1))
+        asked = sizes.get("context", 1) * (d_head if named.get("positions") == "rotary" else max(d_model, d_head))
+        if asked > LARGEST_TABLE:
+            raise ValueError(f"the table of positions would have {asked:,} numbers: a file may ask for {LARGEST_TABLE:,}")
