@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tinyllm.cli.labels import read_labels
 from tinyllm.cli.main import parser
+from tinyllm.cli.tasks.classification import read_labels
 from tinyllm.tour.run import accuracy_by_words
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,10 +35,12 @@ def accuracies(tour: Path, labels: int, steps: int, seed: int) -> dict[str, floa
     found = {}
     for name, start in networks.items():
         with tempfile.TemporaryDirectory() as folder:
-            args = parser().parse_args(["finetune", *start, *recipe, "--out", folder])
+            line = ["finetune", *start, *recipe, "--out", folder]
+            args = parser(line).parse_args(line)
             args.run(args)
             found[name] = json.loads((Path(folder) / "test.json").read_bytes())["accuracy"]
-    return {**found, "bag of words": accuracy_by_words(read_labels(parser().parse_args(["finetune", *few])))}
+    line = ["finetune", *few]
+    return {**found, "bag of words": accuracy_by_words(read_labels(parser(line).parse_args(line)))}
 
 
 def option(tour: Path, name: str) -> Any:

@@ -52,7 +52,7 @@ def own_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
         return Classification(*sides, names=sides[0].names, missing=())
 
-    monkeypatch.setattr("tinyllm.cli.labels.classification", labelled)
+    monkeypatch.setattr("tinyllm.cli.tasks.classification.classification", labelled)
 
 
 @pytest.fixture(scope="session")

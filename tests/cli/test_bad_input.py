@@ -104,7 +104,10 @@ def test_the_wrong_kind_of_run(capsys, tmp_path, causal_run, masked_run, classif
     assert "holds a Bert, which does not write" in refused(capsys, "generate", masked_run)
     assert "holds a SequenceClassifier, which does not write" in refused(capsys, "generate", classifier_run)
     out = ("--out", tmp_path / "run", *SMALL)
-    assert "--from takes one of pretrain" in refused(capsys, "finetune", "--from", classifier_run, "--max-length", 16, *out)
+    other = ("finetune", "--task", "translation", "--from", classifier_run, "--data", table, *out)
+    assert "--task translation takes a Seq2Seq or a T5" in refused(
+        capsys, *other, "--source-column", "review", "--target-column", "stars"
+    )
     assert "it is measured on --text" in refused(capsys, "evaluate", causal_run, "--data", table)
     assert "it is measured on --data" in refused(capsys, "evaluate", classifier_run, "--text", text)
     assert "go on with `tinyllm pretrain --resume`" in refused(capsys, "finetune", "--resume", "--out", causal_run)

@@ -1,4 +1,4 @@
-"""Text to learn from: Python's documentation, a file, or a column of a table."""
+"""Text to learn from: what comes with Python, a file, a column of a table, or a folder of code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from ..data import CausalWindows, MaskedWindows, corpus, read_table, read_text
-from ..tokenizers import Tokenizer
-from ..training import Causal, Masked
-from ..training.corpora import encode_documents
+from ..data import Corpus, corpus, file_segments, read_code, read_text, split_documents, split_sentences
+from ..data.pycode import code
+from .tasks.table_texts import read_column
+
+Side = Literal["train", "valid"]
 
 
 @dataclass
@@ -23,6 +24,15 @@ class Texts:
     valid: Sequence[str]
     documents: bool
     description: dict[str, Any]
+    own: Corpus | None = None
+    """What comes with Python knows which documents stand in one file."""
+
+    def in_sentences(self, side: Side) -> list[list[str]]:
+        """One side as documents of sentences: a file's, a document's, or a few paragraphs of a text that is one piece."""
+        if self.own is not None:
+            return file_segments(self.own.train if side == "train" else self.own.validation)
+        texts = getattr(self, side)
+        return [split_sentences(text) for text in texts] if self.documents else split_documents(texts[0])
 
     def __str__(self) -> str:
         sizes = (sum(map(len, side)) for side in (self.train, self.valid))
@@ -30,7 +40,8 @@ class Texts:
 
 
 def read_corpus(args: argparse.Namespace) -> Texts:
-    """What --text, --table or neither name. Raises as the readers do, and ValueError for a share that leaves a side empty."""
+    """What --text, --table, --code or --corpus names. Raises as the readers do, and ValueError for a share that leaves a side
+    empty."""
     if not 0 < args.valid_share < 1:
         raise ValueError(f"--valid-share {args.valid_share}: a share above 0 and below 1 is held out")
     if args.text is not None:
@@ -38,14 +49,22 @@ def read_corpus(args: argparse.Namespace) -> Texts:
         cut = int(len(text) * (1 - args.valid_share))
         return _described([text[:cut]], [text[cut:]], False, args.text)
     if args.table is not None:
-        rows = read_table(args.table, args.text_column, label=args.text_column).texts    # labels are not looked at
-        cut = int(len(rows) * (1 - args.valid_share))
-        return _described(rows[:cut], rows[cut:], True, args.table)
-    own = corpus()
+        return _cut(read_column(args.table, args.text_column), args.valid_share, args.table)
+    if args.code is not None:
+        return _cut([document.text for document in read_code(args.code)], args.valid_share, args.code)
+    own, what = (code(), "source") if args.corpus == "code" else (corpus(), "documentation")
     if own.missing:
-        print(f"not in this Python's documentation: {', '.join(own.missing)}", file=sys.stderr)
+        print(f"not in this Python's {what}: {', '.join(own.missing)}", file=sys.stderr)
     train, valid = ([document.text for document in side] for side in (own.train, own.validation))
-    return _described(train, valid, True, f"documentation of Python {own.python}", missing=list(own.missing))
+    texts = _described(train, valid, True, f"{what} of Python {own.python}", missing=list(own.missing))
+    texts.own = own
+    return texts
+
+
+def _cut(documents: Sequence[str], valid_share: float, source: str) -> Texts:
+    """The last of the documents held out."""
+    cut = int(len(documents) * (1 - valid_share))
+    return _described(documents[:cut], documents[cut:], True, source)
 
 
 def _described(train: Sequence[str], valid: Sequence[str], documents: bool, source: str, **more: Any) -> Texts:
@@ -58,25 +77,3 @@ def _described(train: Sequence[str], valid: Sequence[str], documents: bool, sour
     sizes = {"train": sum(map(len, train)), "valid": sum(map(len, valid))}
     about = {"source": source, "documents": documents, "characters": sizes, "sha256": digest.hexdigest(), **more}
     return Texts(train, valid, documents, about)
-
-
-def objective_and_sources(args: argparse.Namespace, tokenizer: Tokenizer, texts: Texts) -> tuple[Any, Any, Any]:
-    """The objective, windows to learn from, and windows held out."""
-    sides = [
-        encode_documents(tokenizer, side) if texts.documents else tokenizer.encode_array(side[0])
-        for side in (texts.train, texts.valid)
-    ]
-    if args.objective == "causal":
-        per_token = sum(map(len, texts.valid)) / len(sides[1])
-        windows = [CausalWindows(tokens, args.context, args.batch, args.seed) for tokens in sides]
-        return Causal(per_token), windows[0], windows[1]
-    if tokenizer.mask_id is None:
-        raise ValueError("masked pretraining needs a tokenizer with <mask>: train one with --tokenizer bpe or char")
-    masks = [
-        MaskedWindows(
-            tokens, args.context, args.batch, args.seed, tokenizer.mask_id, tokenizer.vocab_size, args.mask_share,
-            tokenizer.special_ids,
-        )
-        for tokens in sides
-    ]
-    return Masked(), masks[0], masks[1]

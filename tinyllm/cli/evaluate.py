@@ -6,14 +6,14 @@ import argparse
 import json
 from typing import Any
 
-from . import options, runs
+from . import options, runs, tasks
 
 EXAMPLES = """\
 examples:
   tinyllm evaluate runs/pretrain                      on the text that was held out
   tinyllm evaluate runs/pretrain --text other.txt     on another text
-  tinyllm evaluate runs/finetune                      on the labels that were held out
-  tinyllm evaluate runs/finetune --data other.csv     on other labels
+  tinyllm evaluate runs/finetune                      on the rows that were held out, by the task's measures
+  tinyllm evaluate runs/finetune --data other.csv     on a file of other rows, in the format that the run was given
   tinyllm evaluate runs/pretrain --checkpoint last --json
 """
 
@@ -25,8 +25,8 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
     )
     command.add_argument("folder", metavar="RUN", help="the folder of a run of pretrain or finetune")
     command.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights")
-    command.add_argument("--text", metavar="FILE", help="a language model: another text, all of it")
-    command.add_argument("--data", metavar="FILE", help="a classifier: another table with the run's columns, all of it")
+    command.add_argument("--text", metavar="FILE", help="a pretrained model: another text, all of it")
+    command.add_argument("--data", metavar="FILE", help="a fine-tuned model: another file with the run's columns, all of it")
     command.add_argument("--workers", type=int, metavar="N", help="threads (default: one a core)")
     command.add_argument("--json", action="store_true", help="one JSON object, for programs")
     return command
@@ -34,15 +34,12 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     home = runs.open_run(args.folder)
-    model, tokenizer = home.model(args.checkpoint), home.tokenizer()
+    model, tokenizer = home.model(args.checkpoint).eval(), home.tokenizer()
     kind = home.config["command"]
     if (args.data if kind == "pretrain" else args.text) is not None:
         wrong, right = ("--data", "--text") if kind == "pretrain" else ("--text", "--data")
         raise ValueError(f"{home.path} is a run of {kind}: it is measured on {right}, not on {wrong}")
-    if kind == "pretrain":
-        metrics = _language_model(args, home, model, tokenizer)
-    else:
-        metrics = _classifier(args, home, model, tokenizer)
+    metrics = _pretrained(args, home, model, tokenizer) if kind == "pretrain" else _finetuned(args, home, model, tokenizer)
     if args.json:
         print(json.dumps(metrics))
         return
@@ -51,10 +48,11 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' '):24} {number}")
 
 
-def _language_model(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:
+def _pretrained(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:
     from ..data import read_text
     from ..training import evaluate
-    from .corpora import Texts, objective_and_sources, read_corpus
+    from .corpora import Texts, read_corpus
+    from .pretraining import objective_and_sources
 
     before = home.options
     if args.text is not None:
@@ -67,22 +65,18 @@ def _language_model(args: argparse.Namespace, home: runs.Run, model: Any, tokeni
     return evaluate(model, objective, held_out.evaluation(), args.workers)
 
 
-def _classifier(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:
-    from ..data import read_table
-    from ..training import Classification, measure
-    from .labels import Labels, read_labels, sources
+def _finetuned(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:
+    from .tasks.outcome import TEST
 
     before = home.options
+    before.workers, before.out = args.workers, str(home.path)
+    task = tasks.find(before.task)(before)
     if args.data is not None:
-        table = read_table(args.data, before.text_column, before.label_column, names=home.config["labels"])
-        labels = Labels(table, table, table, table.names, {})
+        sides = task.read_other(args.data, home.config["labels"])
+        if (home.path / TEST).is_file():
+            task.decided = json.loads((home.path / TEST).read_bytes())
     else:
-        labels = read_labels(before)
-        runs.check_data(home, labels.description)
-    _, _, test = sources(before, tokenizer, labels)
-    sums = measure(model, Classification(), test.evaluation(), args.workers)
-    per_class = {}
-    for i, name in enumerate(labels.names):
-        right, there, guessed = sums["confusion"][i, i], sums["confusion"][i].sum(), sums["confusion"][:, i].sum()
-        per_class[f"F1 of {name}"] = float(2 * right / max(there + guessed, 1))
-    return {**Classification().metrics(sums), "texts": int(sums["targets"]), **per_class}
+        sides = task.read()
+        runs.check_data(home, sides.description)
+        sides.train = []                                # no baselines: finetune has reported them
+    return task.test(model, tokenizer, sides).metrics

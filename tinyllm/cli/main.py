@@ -24,8 +24,11 @@ start here:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line. Modules behind it are imported when their command runs, so that --help is quick."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole command line. Modules behind it are imported when their command runs, so that --help is quick.
+
+    `argv` is what it is to parse: the options of finetune depend on its --task.
+    """
     top = argparse.ArgumentParser(
         prog="tinyllm", description="Train language models, use them, and read how it is done.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -35,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tinyllm {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
-        command = module.add_command(commands)
+        command = finetune.add_command(commands, argv) if module is finetune else module.add_command(commands)
         command.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
         command.set_defaults(run=module.run, parser=command)
     return top
@@ -47,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: the computation failed (NaN). 2: wrong input, said in one line on stderr; with --debug the exception is raised.
     128 + n: stopped by signal n, after saving (Ctrl-C: 130).
     """
-    args = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser(argv).parse_args(argv)
     try:
         args.run(args)
         return 0

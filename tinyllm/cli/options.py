@@ -36,9 +36,12 @@ def add_model(command: argparse.ArgumentParser, layers: int, context: int) -> No
     group.add_argument("--context", type=int, default=context, metavar="N", help="tokens the model sees at once")
     group.add_argument("--dropout", type=float, default=0.0, metavar="P", help="share of activations dropped in training")
     group.add_argument(
-        "--positions", choices=("learned", "sinusoidal", "rotary"), default="learned", help="how a place in the text is told"
+        "--positions", choices=("learned", "sinusoidal", "rotary", "relative", "alibi"),
+        help="how a place in the text is told (default: the kind of model's own way)",
     )
-    group.add_argument("--activation", default=None, help="of the feed-forward network: gelu, gelu_tanh, relu, swiglu")
+    group.add_argument(
+        "--activation", help="of the feed-forward network: gelu, gelu_tanh, relu, swiglu, geglu (default: the model's own)"
+    )
 
 
 def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
@@ -53,7 +56,8 @@ def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
     group.add_argument(
         "--optimizer", choices=("adamw", "muon", "sgd"), default="adamw", help="muon: for hidden matrices, AdamW for the rest"
     )
-    add("lr", float, "highest learning rate")
+    by_size = "" if defaults["lr"] is not None else f" (default: {LR}, for models of more than {LARGE:,} parameters {LARGE_LR})"
+    add("lr", float, "highest learning rate" + by_size)
     add("muon_lr", float, "with muon, the rate of its matrices")
     add("min_lr", float, "rate at the end of the schedule (default: a tenth of lr; with the linear one 0)")
     group.add_argument(
@@ -74,6 +78,7 @@ def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+LR, LARGE_LR, LARGE = 3e-3, 1e-4, 5_000_000
 TRAINING = {
     "batch": 16, "steps": 1000, "lr": 1e-3, "muon_lr": 0.02, "min_lr": None, "schedule": "cosine", "warmup": None, "beta1": 0.9,
     "beta2": 0.98, "momentum": 0.95, "weight_decay": 0.05, "clip": 1.0, "accumulation": 1, "patience": 0, "eval_every": 250,
@@ -120,12 +125,33 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     )
 
 
-def model_config(args: argparse.Namespace, kind: str, vocab_size: int) -> ModelConfig:
-    """A GPTConfig or a BertConfig; each has its own activation where none is asked for."""
-    from ..models import BertConfig, GPTConfig
+def model_config(args: argparse.Namespace, kind: str, vocab_size: int, **more: Any) -> ModelConfig:
+    """The config of a model of this kind; each has its own activation and positions where none are asked for."""
+    from ..models import AutoencoderConfig, BertConfig, GPTConfig, LlamaConfig, Seq2SeqConfig, T5Config
 
-    chosen = {"activation": args.activation} if args.activation else {}
-    return {"gpt": GPTConfig, "bert": BertConfig}[kind](
+    kinds: dict[str, Any] = {
+        "gpt": GPTConfig, "llama": LlamaConfig, "bert": BertConfig, "seq2seq": Seq2SeqConfig, "t5": T5Config,
+        "autoencoder": AutoencoderConfig,
+    }
+    chosen = {name: getattr(args, name) for name in ("activation", "positions") if getattr(args, name) is not None}
+    config: ModelConfig = kinds[kind](
         vocab_size=vocab_size, context=args.context, n_layers=args.layers, n_heads=args.heads, d_model=args.width,
-        dropout=args.dropout, positions=args.positions, **chosen,
+        dropout=args.dropout, **chosen, **more,
     )
+    return config
+
+
+def model_of(kind: str, config: ModelConfig) -> Any:
+    """A model from scratch; its first weights are drawn."""
+    from ..models import GPT, T5, Autoencoder, Bert, Llama, Seq2Seq
+
+    kinds: dict[str, Any] = {
+        "gpt": GPT, "llama": Llama, "bert": Bert, "seq2seq": Seq2Seq, "t5": T5, "autoencoder": Autoencoder
+    }
+    return kinds[kind](config)
+
+
+def fit_lr(args: argparse.Namespace, model: Any) -> None:
+    """Choose --lr where none was given. A large pretrained model is changed with care; a small one has more to learn."""
+    if args.lr is None:
+        args.lr = LARGE_LR if model.n_parameters() > LARGE else LR

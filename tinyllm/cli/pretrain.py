@@ -1,8 +1,9 @@
-"""`tinyllm pretrain`: a language model from text."""
+"""`tinyllm pretrain`: a model of language, from text alone."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from . import options, runs
@@ -12,7 +13,15 @@ examples:
   tinyllm pretrain
       a causal model (GPT) on Python's own documentation, in runs/pretrain, in a minute or two
   tinyllm pretrain --objective masked --mask-share 0.2 --out runs/masked
-      a model that reads both ways (BERT)
+      a model that reads both ways (Bert)
+  tinyllm pretrain --objective masked-next --out runs/bert
+      the same, and whether one sentence follows the other: BERT in full
+  tinyllm pretrain --objective denoise --out runs/denoise
+      an encoder-decoder (T5) that writes what was cut out of its text
+  tinyllm pretrain --objective autoencode --out runs/code
+      a sentence pressed into 64 numbers, and unfolded again
+  tinyllm pretrain --corpus code --context 256 --out runs/python
+      on the standard library's source: a model that writes Python
   tinyllm pretrain --text book.txt --steps 5000 --out runs/book
       your own text, its last tenth held out
   tinyllm pretrain --table reviews.csv --text-column review --out runs/reviews
@@ -23,20 +32,34 @@ examples:
       nanoGPT's recipe for a laptop
 """
 RECIPE = {**options.TRAINING, "batch": 8, "steps": 2000, "lr": 5e-3}
+CHOICES = ("causal", "masked", "masked-next", "denoise", "autoencode")
 
 
 def add_command(commands: Any) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
-        "pretrain", help="train a language model on text",
-        description="Train a language model: causal (predict the next token) or masked (fill in what is hidden).",
+        "pretrain", help="train a model of language on text",
+        description="Train on text alone: predict the next token (causal), fill in what is hidden (masked), also judge whether "
+        "sentences follow each other (masked-next), write what was cut out (denoise), or press each sentence into a small "
+        "vector (autoencode).",
         epilog=EXAMPLES, formatter_class=options.HelpFormatter,
     )
-    command.add_argument("--objective", choices=("causal", "masked"), default="causal", help="what is learned")
-    command.add_argument("--mask-share", type=float, default=0.15, metavar="P", help="masked: share of tokens hidden")
+    command.add_argument("--objective", choices=CHOICES, default="causal", help="what is learned")
+    command.add_argument(
+        "--mask-share", type=float, default=0.15, metavar="P", help="masked, masked-next, denoise: share of tokens hidden"
+    )
+    command.add_argument("--mean-span", type=float, default=3.0, metavar="N", help="denoise: tokens of a piece that is cut out")
+    command.add_argument("--code-size", type=int, default=64, metavar="N", help="autoencode: numbers that a sentence becomes")
+    command.add_argument(
+        "--hide-share", type=float, default=0.0, metavar="P", help="autoencode: share of tokens hidden from the encoder"
+    )
     text = command.add_argument_group("text", "Python's own documentation, unless one of these is given")
     source = text.add_mutually_exclusive_group()
+    source.add_argument(
+        "--corpus", choices=("docs", "code"), default="docs", help="what comes with Python: documentation, or source code"
+    )
     source.add_argument("--text", metavar="FILE", help="a UTF-8 text")
     source.add_argument("--table", metavar="FILE", help="a .csv, .tsv or .jsonl file with a column of texts")
+    source.add_argument("--code", metavar="FOLDER", help="a folder of Python source")
     text.add_argument("--text-column", default="text", metavar="NAME", help="the column of --table")
     text.add_argument("--valid-share", type=float, default=0.1, metavar="P", help="share of the end of it that is held out")
     options.add_tokenizer(command)
@@ -48,35 +71,36 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     from ..backend import manual_seed
-    from ..models import GPT, Bert
     from ..training import train
-    from .corpora import objective_and_sources, read_corpus
+    from .corpora import read_corpus
+    from .pretraining import OBJECTIVES, objective_and_sources
 
     args = runs.resumed(args)
     config = options.train_config(args)
     corpus = read_corpus(args)
-    tokenizer = runs.make_tokenizer(args, corpus.train)
-    kind = {"causal": "gpt", "masked": "bert"}[args.objective]
-    model_config = options.model_config(args, kind, tokenizer.vocab_size)
+    chosen = OBJECTIVES[args.objective](args)
+    tokenizer = runs.make_tokenizer(args, corpus.train, chosen.special_tokens)
+    model_config = options.model_config(args, chosen.kind, tokenizer.vocab_size, **chosen.config(tokenizer))
     objective, train_source, valid_source = objective_and_sources(args, tokenizer, corpus)
     home = runs.begin_run(args, tokenizer, data=corpus.description)
     manual_seed(args.seed)
-    model = {"gpt": GPT, "bert": Bert}[kind](model_config)
+    model = options.model_of(chosen.kind, model_config)
     if not args.quiet:
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {tokenizer.vocab_size:,} tokens; {corpus}")
     history = train(model, objective, train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)
-    report(args, home, history)
+    report(home, history, chosen.next_steps(str(home.path)), chosen.baseline(model, train_source, valid_source))
 
 
-def report(args: argparse.Namespace, home: runs.Run, history: Any) -> None:
+def report(home: runs.Run, history: Any, next_steps: Sequence[str], baseline: dict[str, float] | None = None) -> None:
     """How it went, and what to do with it."""
     best = history.best
-    numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in best.items() if isinstance(value, float))
-    print(f"{history.step} steps; best on held-out data at step {best['step']}: {numbers}")
+    print(f"{history.step} steps; best on held-out data at step {best['step']}: {_numbers(best)}")
+    if baseline is not None:
+        print(f"  (what always says the same reaches {_numbers(baseline)})")
     print(f"in {home.path}: config.json, tokenizer.json, metrics.jsonl, loss.png, best/ and last/. Next:")
-    if args.command == "pretrain" and args.objective == "causal":
-        print(f'  tinyllm generate {home.path} --prompt "The"')
-    if args.command == "pretrain":
-        print(f"  tinyllm finetune --from {home.path}")
-    print(f"  tinyllm evaluate {home.path}")
-    print(f"  tinyllm info {home.path}")
+    for line in (*next_steps, f"tinyllm evaluate {home.path}", f"tinyllm info {home.path}"):
+        print(f"  {line}")
+
+
+def _numbers(record: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in record.items() if isinstance(value, float))

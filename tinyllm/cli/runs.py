@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 LARGEST_CONFIG = 1 << 20
 NOT_OPTIONS = {"command", "run", "parser", "debug", "resume", "quiet"}
-PATHS = ("text", "table", "data", "from_run")
+PATHS = ("text", "table", "code", "data", "from_run")
 
 
 @dataclass
@@ -77,8 +78,9 @@ def resumed(args: argparse.Namespace) -> argparse.Namespace:
     in --out without --resume.
     """
     for name in PATHS:
-        if getattr(args, name, None) is not None:
-            setattr(args, name, str(Path(getattr(args, name)).absolute()))
+        given = getattr(args, name, None)
+        if given is not None and (name != "from_run" or Path(given).exists()):      # else a name that tinyllm fetch knows
+            setattr(args, name, str(Path(given).absolute()))
     if not args.resume:
         if (Path(args.out) / "last").exists():
             raise FileExistsError(f"{args.out} holds a run: go on with it by --resume, or choose another --out")
@@ -136,17 +138,18 @@ def check_data(run: Run, now: dict[str, Any]) -> None:
         )
 
 
-def make_tokenizer(args: argparse.Namespace, texts: Any) -> Tokenizer:
-    """The one that --tokenizer asks for; the run's own when it goes on."""
-    from ..tokenizers import ByteBPETokenizer, CharTokenizer, load
+def make_tokenizer(args: argparse.Namespace, texts: Any, special_tokens: Sequence[str] = ()) -> Tokenizer:
+    """The one that --tokenizer asks for; the run's own when it goes on. One from scratch has these special tokens too."""
+    from ..tokenizers import SPECIAL_TOKENS, ByteBPETokenizer, CharTokenizer, load
 
     own = Path(args.out) / TOKENIZER
     if args.resume and own.exists():
         return load(own)
     if args.tokenizer == "char":
-        return CharTokenizer.train(texts)
+        return CharTokenizer.train(texts, ("<unk>", *SPECIAL_TOKENS, *special_tokens))
     if args.tokenizer == "bpe":
-        return ByteBPETokenizer.train(texts, args.vocab_size, progress=not args.quiet and sys.stderr.isatty())
+        special = (*SPECIAL_TOKENS, *special_tokens)
+        return ByteBPETokenizer.train(texts, args.vocab_size, special, progress=not args.quiet and sys.stderr.isatty())
     path = Path(args.tokenizer)
     if not path.exists():
         raise FileNotFoundError(f"--tokenizer {args.tokenizer}: neither bpe nor char, and there is no such file or run")

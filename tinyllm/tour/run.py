@@ -22,9 +22,11 @@ import numpy as np
 from .. import __version__
 from ..autograd import no_grad
 from ..cli import runs
-from ..cli.corpora import objective_and_sources, read_corpus
-from ..cli.labels import Labels, read_labels
+from ..cli.corpora import read_corpus
 from ..cli.main import parser
+from ..cli.pretraining import objective_and_sources
+from ..cli.tasks.classification import read_labels
+from ..cli.tasks.sides import Sides
 from ..data import corpus
 from ..data.batching import IGNORED
 from ..functional import softmax
@@ -180,7 +182,8 @@ class Tour:
     def classify_by_words(self) -> None:
         accuracies = []
         for n in self.size.labels:
-            labels = read_labels(parser().parse_args(["finetune", *(["--labels-per-class", str(n)] if n else [])]))
+            line = ["finetune", *(["--labels-per-class", str(n)] if n else [])]
+            labels = read_labels(parser(line).parse_args(line))
             accuracies.append(accuracy_by_words(labels))
             print(f"{setting(n)}: accuracy {accuracies[-1]:.3f} on test texts")
         self.results["classification"] = {
@@ -235,7 +238,7 @@ class Tour:
         line = [name, *map(str, words)]
         line[-1] = str(self.home / line[-1])
         print("$ tinyllm " + shlex.join(line), flush=True)
-        args = parser().parse_args([*line, "--resume"])
+        args = parser(line).parse_args([*line, "--resume"])
         args.run(args)
         return args
 
@@ -245,7 +248,7 @@ class Tour:
         return [r for r in records if r["split"] == "train"], [r for r in records if r["split"] == "valid"]
 
 
-def accuracy_by_words(labels: Labels) -> float:
+def accuracy_by_words(labels: Sides) -> float:
     """Test accuracy of the bag of words, its penalty chosen on the validation texts."""
     few = labels.train
     models = [BagOfWords(few.texts, few.labels, len(labels.names), penalty) for penalty in PENALTIES]

@@ -1,0 +1,77 @@
+"""The model to start from: a pretrained one, or one from scratch of the size that the options say."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ...models import GPT, Autoencoder, Seq2Seq, Trunk, TrunkHead
+from ...tokenizers import Tokenizer
+from .. import options
+
+
+def add_trunk(command: argparse.ArgumentParser, kinds: tuple[str, ...], text: str) -> None:
+    """--trunk, the kind of a model from scratch; the first is the default."""
+    command.add_argument("--trunk", choices=kinds, default=kinds[0], help=f"from scratch: {text}")
+
+
+def trunk(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) -> Trunk:
+    """A GPT, a Llama or a Bert for a head to stand on: what was pretrained, without what was put on it or behind it.
+
+    Raises ValueError for any other model.
+    """
+    if start is None:
+        made: Trunk = _new(args, tokenizer)
+        return made
+    if isinstance(start, TrunkHead):
+        return start.trunk
+    if isinstance(start, Autoencoder):
+        return start.encoder
+    if not isinstance(start, Trunk):
+        raise ValueError(f"{args.from_run} holds a {type(start).__name__}: --task {args.task} takes a GPT, a Llama or a Bert")
+    return start
+
+
+def causal(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) -> GPT:
+    """A model that writes. Raises ValueError for any other."""
+    if start is None:
+        made: GPT = _new(args, tokenizer)
+        return made
+    if not isinstance(start, GPT):
+        raise ValueError(f"{args.from_run} holds a {type(start).__name__}: --task {args.task} takes a GPT or a Llama")
+    return start
+
+
+def encoder_decoder(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) -> Seq2Seq:
+    """A model that reads one text and writes another. Raises ValueError for any other."""
+    if start is None:
+        first = tokenizer.bos_id if tokenizer.bos_id is not None else tokenizer.pad_id
+        if first is None or tokenizer.eos_id is None:
+            raise ValueError("an encoder-decoder needs a tokenizer with <bos> and <eos>: take --tokenizer bpe or char")
+        made: Seq2Seq = _new(args, tokenizer, start_id=first)
+        return made
+    if not isinstance(start, Seq2Seq):
+        raise ValueError(f"{args.from_run} holds a {type(start).__name__}: --task {args.task} takes a Seq2Seq or a T5")
+    return start
+
+
+def check_context(option: str, length: int, model: Any) -> None:
+    """Raise ValueError for texts longer than the model reads."""
+    context = (model.trunk if isinstance(model, TrunkHead) else model).config.context
+    if length > context:
+        raise ValueError(f"{option} {length} is more than the model's context {context}: take less")
+
+
+def framed(model: Any, tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text as the trunk met texts when it was pretrained.
+
+    A trunk that knows segments is BERT's kind and read [CLS] text [SEP]; any other read what follows a start token.
+    """
+    own = model.trunk if isinstance(model, TrunkHead) else model
+    if getattr(own, "n_segments", 0) or tokenizer.bos_id is None:
+        return tokenizer.encoding(text).ids
+    return [tokenizer.bos_id, *tokenizer.encode(text)]
+
+
+def _new(args: argparse.Namespace, tokenizer: Tokenizer, **more: Any) -> Any:
+    return options.model_of(args.trunk, options.model_config(args, args.trunk, tokenizer.vocab_size, **more))
