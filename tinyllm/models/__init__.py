@@ -1,6 +1,6 @@
 """Models in reading order: config, inputs (what a call checks), stack (layers, and what tells them the order of tokens), trunk
 (an embedding and a stack), gpt, llama, bert, seq2seq, t5, autoencoder; then heads on a trunk: pooling, head, classifier,
-span_reader, sentence_encoder; then folders: weights (files of arrays), hugging_face (tables of their names), loading, pretrained.
+span_reader, sentence_encoder; then folders: weights (files of arrays), hugging_face (tables of names), loading, pretrained.
 
     model = GPT(GPTConfig(vocab_size=65)); model(ids)               # (B, T) → (B, T, 65)
     model.save_pretrained(folder); GPT.from_pretrained(folder)
