@@ -26,7 +26,7 @@ def locate(name: str | Path) -> Path:
     if not path.exists():
         if str(name) not in MODELS:
             known = " or ".join(MODELS)
-            raise FileNotFoundError(f"there is no folder {path}, nor such a file: give a run, a model, a .gguf file, or {known}")
+            raise FileNotFoundError(f"there is no folder or file {path}: give a run, a model, a .gguf file, or {known}")
         found = fetched(str(name))
         if found is None:
             raise FileNotFoundError(f"{name} is not here yet: tinyllm fetch {name}")
