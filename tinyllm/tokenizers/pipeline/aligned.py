@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 from ..encoding import Span
 
@@ -38,8 +39,10 @@ class Aligned:
         """One span a character."""
         return [(i, i + 1) for i in range(self.start, self.start + len(self.text))] if self.spans is None else self.spans
 
-    def mapped(self, table: Mapping[str, str]) -> Aligned:
+    def mapped(self, table: CharacterTable) -> Aligned:
         """Each character replaced by what the table says: none, one or several characters, all in its place."""
+        if self.text.isascii() and table.ascii:
+            return Aligned(self.text.translate(table.ascii), self.start, self.spans)
         pieces = [table[character] for character in self.text]
         text = "".join(pieces)
         if len(text) == len(self.text) and "" not in pieces:    # one for one
@@ -79,6 +82,12 @@ class CharacterTable(dict[str, str]):
     def __init__(self, rule: Callable[[str], str]) -> None:
         super().__init__()
         self.rule = rule
+
+    @cached_property
+    def ascii(self) -> str:
+        """What the ASCII characters become, where that is one character for each; else empty."""
+        becomes = [self[chr(i)] for i in range(128)]
+        return "".join(becomes) if all(len(each) == 1 for each in becomes) else ""
 
     def __missing__(self, character: str) -> str:
         if len(self) >= self.limit:

@@ -43,6 +43,7 @@ class CharacterMap:
         except (binascii.Error, ValueError) as error:
             raise ValueError(f"the precompiled_charsmap is damaged: {error}") from error
         self._of_text = CharacterTable(self._look_up)
+        self._characters = CharacterTable(lambda c: c if (becomes := self._look_up(c)) == "\0" else becomes)
 
     def _look_up(self, text: str) -> str:
         """The replacement of the shortest key that `text` begins with, or "\\0" where there is none."""
@@ -71,10 +72,9 @@ class CharacterMap:
     def __call__(self, piece: Aligned) -> Aligned:
         """The text with every grapheme, or else every character, replaced by what the table has for it."""
         text = piece.text
-        if text.isascii() and "\r\n" not in text:     # every character is a grapheme
-            table = {c: c if (becomes := self._of_text[c]) == "\0" else becomes for c in set(text)}
-            if "" not in table.values():
-                return piece.mapped(table)
+        # In ASCII every character is a grapheme, but for one pair.
+        if text.isascii() and "\r\n" not in text and all(self._characters[c] for c in set(text)):
+            return piece.mapped(self._characters)
         return piece.edited(self._changes(text))
 
     def _changes(self, text: str) -> Iterator[Change]:
