@@ -71,6 +71,21 @@ def test_fields_of_one_kind():
             make()
 
 
+def test_the_choices_of_each_family():
+    """What the papers say, where it differs; the sizes are those of a laptop."""
+    for kind, expected in [
+        (GPTConfig, {"bias": False, "activation": "gelu_tanh", "norm": "layer", "positions": "learned"}),
+        (LlamaConfig, {"bias": False, "activation": "swiglu", "norm": "rms", "positions": "rotary", "rope_base": 10000.0}),
+        (BertConfig, {"bias": True, "activation": "gelu", "n_segments": 0, "pooler": False, "masked_head": True}),
+        (Seq2SeqConfig, {"bias": True, "activation": "relu", "positions": "sinusoidal", "start_id": 0}),
+        (T5Config, {"bias": False, "activation": "relu", "norm": "rms", "norm_eps": 1e-6, "positions": "relative",
+                    "relative_buckets": 32, "relative_distance": 128, "tie_embeddings": True, "start_id": 0}),
+    ]:
+        config = kind(65)
+        assert {name: getattr(config, name) for name in expected} == expected
+        assert config.norm_first and config.dropout == 0.0 and config.head_dim is None and config.d_head == 32
+
+
 def test_pairs_need_even_widths():
     with pytest.raises(ValueError, match="heads of 3 are odd"):
         GPTConfig(65, d_model=12, n_heads=4, positions="rotary")

@@ -11,6 +11,8 @@ from tests.models.support import LENGTHS, OPTIONS, SEEDS, SIDES, VOCABULARY, ber
 from tests.nn.support import close, gradcheck_module, shaken
 from tinyllm.models import (
     T5,
+    Bert,
+    BertConfig,
     SentenceEncoder,
     SequenceClassifier,
     SpanReader,
@@ -104,6 +106,13 @@ def test_segments_reach_a_trunk_that_tells_them_apart(name):
     for trunk in (gpt, bert):
         unknowing, _ = headed(name, trunk=trunk)
         np.testing.assert_array_equal(unknowing(ids, None, segments).data, unknowing(ids).data)
+
+
+def test_heads_start_small():
+    trunk = Bert(BertConfig(11, d_model=512, n_layers=1))
+    for make in (lambda: SequenceClassifier(trunk, 64), lambda: TokenClassifier(trunk, 64), lambda: SpanReader(trunk)):
+        head = make().head
+        assert abs(head.weight.data.std() / 0.02 - 1) < 0.1 and (head.bias.data == 0).all()
 
 
 def test_dropout_falls_before_the_head():

@@ -73,10 +73,19 @@ def test_it_goes_round(tmp_path_factory, kind, options, dtype, seed):
     assert output(again).dtype == dtype
 
 
+@pytest.mark.parametrize("kind", ["classifier", "tagger", "reader", "encoder"])
+def test_the_arguments_of_a_head_come_back(tmp_path, kind):
+    model, _ = KINDS[kind]()
+    model.save_pretrained(tmp_path)
+    assert Pretrained.from_pretrained(tmp_path).config_dict() == model.config_dict()
+    assert repr(Pretrained.from_pretrained(tmp_path)) == repr(model)
+
+
 def test_labels_come_back(tmp_path):
     KINDS["tagger"]()[0].save_pretrained(tmp_path)
     again = TokenClassifier.from_pretrained(tmp_path)
     assert again.labels == ("O", "B-X") and again.dropout.p == 0.1
+    assert TokenClassifier(again.trunk, 2).config_dict()["labels"] is None
     with pytest.raises(ValueError, match="holds a TokenClassifier, not a SpanReader"):
         SpanReader.from_pretrained(tmp_path)
 

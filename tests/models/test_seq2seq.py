@@ -209,6 +209,19 @@ def test_the_encoder_has_as_many_layers_as_it_is_told_and_the_decoder_its_own():
     assert all(layer.cross_attention is None for layer in model.encoder.layers)
 
 
+def test_the_start_is_scaled_by_the_branches_of_each_stack():
+    model = Seq2Seq(Seq2SeqConfig(50, n_layers=8, n_decoder_layers=3, d_model=64, tie_embeddings=False))
+    for name, p in model.named_parameters():
+        if name.endswith("bias"):
+            assert (p.data == 0).all(), name
+        elif "norm" in name:
+            assert (p.data == 1).all(), name
+        else:
+            branches = 16 if name.startswith("encoder") else 9
+            ends = name.endswith(("o_proj.weight", "down.weight"))
+            assert abs(p.data.std() / (0.02 / np.sqrt(branches) if ends else 0.02) - 1) < 0.06, name
+
+
 def test_tokens_are_not_drowned_by_waves():
     model = Seq2Seq(Seq2SeqConfig(500, d_model=64))
     assert close(model.embed(np.arange(500)[None]).data[0], 8 * model.embedding.weight.data, 1e-6)
@@ -251,6 +264,8 @@ def test_t5s_queries_start_small():
         if (part := name.split(".")[-2]) in expected:
             assert abs(p.data.std() / expected[part] - 1) < 0.1, name
     assert abs(model.embedding.weight.data.std() - 1) < 0.02 and abs(model.head.weight.data.std() * 8 - 1) < 0.02
+    assert all(abs(stack.score_bias.weight.data.std() * 8 - 1) < 0.25 for stack in (model.encoder, model.decoder))
+    assert all((p.data == 0).all() for name, p in T5(config(T5Config, bias=True)).named_parameters() if name.endswith(".bias"))
 
 
 def test_t5_drops_from_the_output_of_a_stack_too():
