@@ -150,26 +150,75 @@ def test_a_tied_head_is_not_written(tmp_path, name):
     assert set(load_file(tmp_path / "model.safetensors")) == set(expected) - heads
 
 
-def test_what_lies_where(tmp_path):
-    """By hand, where a shape says too little: which third, which of two gates, which way around."""
+# Where a shape says too little: which of several alike.
+PLACES = {
+    "gpt2": {
+        "transformer.h.0.ln_1.weight": "layers.0.attention_norm.weight",
+        "transformer.h.0.ln_2.bias": "layers.0.feed_forward_norm.bias",
+        "transformer.ln_f.weight": "norm.weight", "lm_head.weight": "head.weight",
+    },
+    "llama": {
+        "model.embed_tokens.weight": "embedding.weight", "lm_head.weight": "head.weight", "model.norm.weight": "norm.weight",
+        "model.layers.0.input_layernorm.weight": "layers.0.attention_norm.weight",
+        "model.layers.0.post_attention_layernorm.weight": "layers.0.feed_forward_norm.weight",
+        "model.layers.0.self_attn.q_proj.weight": "layers.0.attention.q_proj.weight",
+        "model.layers.0.self_attn.k_proj.weight": "layers.0.attention.k_proj.weight",
+        "model.layers.0.self_attn.v_proj.weight": "layers.0.attention.v_proj.weight",
+        "model.layers.0.self_attn.o_proj.weight": "layers.0.attention.o_proj.weight",
+        "model.layers.0.mlp.gate_proj.weight": "layers.0.feed_forward.gate.weight",
+        "model.layers.0.mlp.up_proj.weight": "layers.0.feed_forward.up.weight",
+    },
+    "bert": {
+        "bert.embeddings.word_embeddings.weight": "embedding.weight", "bert.embeddings.LayerNorm.bias": "embedding_norm.bias",
+        **{f"bert.encoder.layer.0.attention.self.{theirs}.{part}": f"layers.0.attention.{ours}_proj.{part}"
+           for theirs, ours in (("query", "q"), ("key", "k"), ("value", "v")) for part in ("weight", "bias")},
+        "bert.encoder.layer.0.attention.output.dense.weight": "layers.0.attention.o_proj.weight",
+        "bert.encoder.layer.0.attention.output.LayerNorm.weight": "layers.0.attention_norm.weight",
+        "bert.encoder.layer.0.output.LayerNorm.weight": "layers.0.feed_forward_norm.weight",
+        "bert.encoder.layer.0.output.dense.bias": "layers.0.feed_forward.down.bias",
+        "bert.pooler.dense.weight": "pooler.weight", "cls.predictions.transform.dense.weight": "head.dense.weight",
+        "cls.predictions.transform.LayerNorm.weight": "head.norm.weight", "cls.predictions.decoder.weight": "head.decoder",
+        "cls.predictions.decoder.bias": "head.bias", "cls.predictions.bias": "head.bias",
+    },
+    "t5": {
+        "shared.weight": "embedding.weight", "lm_head.weight": "head.weight",
+        **{f"{a}.{p}.weight": f"{b}.{p}_proj.weight" for p in "qkvo" for a, b in (
+            ("encoder.block.0.layer.0.SelfAttention", "encoder.layers.0.attention"),
+            ("decoder.block.0.layer.0.SelfAttention", "decoder.layers.0.attention"),
+            ("decoder.block.0.layer.1.EncDecAttention", "decoder.layers.0.cross_attention"),
+        )},
+        **{f"{a}.layer_norm.weight": f"{b}_norm.weight" for a, b in (
+            ("encoder.block.0.layer.0", "encoder.layers.0.attention"),
+            ("encoder.block.0.layer.1", "encoder.layers.0.feed_forward"),
+            ("decoder.block.0.layer.0", "decoder.layers.0.attention"), ("decoder.block.0.layer.1", "decoder.layers.0.cross"),
+            ("decoder.block.0.layer.2", "decoder.layers.0.feed_forward"),
+        )},
+        "encoder.block.0.layer.1.DenseReluDense.wi_0.weight": "encoder.layers.0.feed_forward.gate.weight",
+        "decoder.block.0.layer.2.DenseReluDense.wi_1.weight": "decoder.layers.0.feed_forward.up.weight",
+        "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight": "encoder.score_bias.weight",
+        "decoder.final_layer_norm.weight": "decoder.norm.weight",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_lies_where(tmp_path, name):
+    model = NAMES[name][0](**ONE)
+    model.save_pretrained(tmp_path)
+    arrays, ours = load_file(tmp_path / "model.safetensors"), dict(model.named_parameters())
+    for theirs_, ours_ in PLACES[name].items():
+        np.testing.assert_array_equal(arrays[theirs_], ours[ours_].data, err_msg=theirs_)
+
+
+def test_gpt2s_projections_are_transposed_and_three_of_them_one(tmp_path):
     model = gpt2(**ONE)
-    model.save_pretrained(tmp_path / "gpt2")
-    arrays = load_file(tmp_path / "gpt2" / "model.safetensors")
-    layer = model.layers[0]
-    for i, projection in enumerate((layer.attention.q_proj, layer.attention.k_proj, layer.attention.v_proj)):
+    model.save_pretrained(tmp_path)
+    arrays, attention = load_file(tmp_path / "model.safetensors"), model.layers[0].attention
+    for i, projection in enumerate((attention.q_proj, attention.k_proj, attention.v_proj)):
         part = slice(C * i, C * (i + 1))
         np.testing.assert_array_equal(arrays["transformer.h.0.attn.c_attn.weight"][:, part], projection.weight.data.T)
         np.testing.assert_array_equal(arrays["transformer.h.0.attn.c_attn.bias"][part], projection.bias.data)
-    np.testing.assert_array_equal(arrays["transformer.h.0.attn.c_proj.weight"], layer.attention.o_proj.weight.data.T)
-    t5_ = small_t5(activation="geglu", **ONE)
-    t5_.save_pretrained(tmp_path / "t5")
-    arrays, forward = load_file(tmp_path / "t5" / "model.safetensors"), t5_.decoder.layers[0].feed_forward
-    np.testing.assert_array_equal(arrays["decoder.block.0.layer.2.DenseReluDense.wi_0.weight"], forward.gate.weight.data)
-    np.testing.assert_array_equal(arrays["decoder.block.0.layer.2.DenseReluDense.wi_1.weight"], forward.up.weight.data)
-    llama_ = small_llama(**ONE)
-    llama_.save_pretrained(tmp_path / "llama")
-    arrays, forward = load_file(tmp_path / "llama" / "model.safetensors"), llama_.layers[0].feed_forward
-    np.testing.assert_array_equal(arrays["model.layers.0.mlp.gate_proj.weight"], forward.gate.weight.data)
+    np.testing.assert_array_equal(arrays["transformer.h.0.attn.c_proj.weight"], attention.o_proj.weight.data.T)
 
 
 @pytest.mark.parametrize("options, architecture, prefix", [
