@@ -25,7 +25,7 @@ FIRST = KNOWN["PER"]
 
 OPENINGS = ("", "", "on Monday ", "in the end ", "last year ", "as expected , ", "so they say , ", "once more ")
 
-# The word that tells the type stands beside the name.
+# The word that tells the type stands beside the name, or next but one.
 NEAR = (
     "{PER} said that the talks went well .",
     "the doctor asked {PER} to wait .",
@@ -49,8 +49,11 @@ NEAR = (
     "{ORG} opened an office in {LOC} .",
     "{PER} sold all shares of {ORG} .",
     "the lawyers of {ORG} asked {PER} to wait .",
+    "in the story of {PER} , a boy runs away from home .",
+    "in the north of {LOC} , a boy runs a small hotel .",
+    "in the offices of {ORG} , a boy runs the coffee bar .",
 )
-# It stands before or behind a list, or behind an insertion: five words away and more.
+# It stands before or behind a list, or behind an insertion: up to eight words away.
 FAR = (
     "{PER} , {PER} and {PER} were born in the same year .",
     "{LOC} , {LOC} and {LOC} lie on the same river .",
@@ -64,9 +67,6 @@ FAR = (
     "it was {PER} , everybody in the room agreed , who sang best .",
     "it was {LOC} , everybody in the room agreed , where the wind blows most .",
     "it was {ORG} , everybody in the room agreed , whose shares fell most .",
-    "in the story of {PER} , a boy runs away from home .",
-    "in the north of {LOC} , a boy runs a small hotel .",
-    "in the offices of {ORG} , a boy runs the coffee bar .",
 )
 # A name within a longer name, which is of another type, or ends elsewhere.
 LONGER = {

@@ -63,7 +63,7 @@ def exact_match(gold: str | Sequence[str], guessed: str) -> float:
 
     Worked: gold "the Eiffel Tower", guessed "Eiffel tower." → both "eiffel tower": 1.0.
 
-    Rajpurkar et al. 2016, §6.1; Rajpurkar et al. 2018, §5 (no answer).
+    Rajpurkar et al. 2016, §6.1; Rajpurkar et al. 2018 (no answer).
     """
     return float(normalized(guessed) in _usable(gold))
 
@@ -79,7 +79,7 @@ def answer_f1(gold: str | Sequence[str], guessed: str) -> float:
     Worked: gold "in the summer of 1889", guessed "summer 1889". Normalised, gold has 4 words, the guess 2, both of them
     right: precision 1, recall 1/2, F1 = 2/3.
 
-    Rajpurkar et al. 2016, §6.1; Rajpurkar et al. 2018, §5 (no answer).
+    Rajpurkar et al. 2016, §6.1; Rajpurkar et al. 2018 (no answer).
     """
     return max(_overlap(answer.split(), normalized(guessed).split()) for answer in _usable(gold))
 

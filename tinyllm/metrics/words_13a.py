@@ -24,7 +24,7 @@ def words_13a(text: str) -> tuple[str, ...]:
 
     Worked: "It's 3.5%, isn't it?" → It's 3.5 % , isn't it ?
 
-    Post 2018, §3 and §4; NIST's mteval-v13a.pl.
+    Post 2018; NIST's mteval-v13a.pl.
     """
     text = text.rstrip().replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for entity, sign in ENTITIES:
