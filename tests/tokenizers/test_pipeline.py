@@ -1,0 +1,286 @@
+"""The parts of a tokenizer.json: by example, and against definitions simple enough to trust."""
+
+import itertools
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tokenizers.charsmaps import EXAMPLE_TEXT
+from tests.tokenizers.support import CORPUS, TEXT
+from tests.tokenizers.unicode_text import texts
+from tinyllm.tokenizers import ByteBPETokenizer, PipelineTokenizer, StreamDecoder
+from tinyllm.tokenizers.pipeline import contents
+from tinyllm.tokenizers.pipeline.aligned import Aligned
+from tinyllm.tokenizers.pipeline.bpe import BPE
+from tinyllm.tokenizers.pipeline.decoders import read_decoder
+from tinyllm.tokenizers.pipeline.entries import Entry
+from tinyllm.tokenizers.pipeline.forms import to_form
+from tinyllm.tokenizers.pipeline.graphemes import graphemes
+from tinyllm.tokenizers.pipeline.normalizers import read_normalizer
+from tinyllm.tokenizers.pipeline.pre_tokenizers import read_pre_tokenizer
+from tinyllm.tokenizers.pipeline.unigram import Unigram
+from tinyllm.tokenizers.pipeline.wordpiece import WordPiece
+
+OURS = ByteBPETokenizer.train(CORPUS, 360)
+AS_THEIRS = PipelineTokenizer(OURS.as_json())
+BERT_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "cafe", ",", "do", "'", "t", "東", "##s"]
+BERT = PipelineTokenizer(contents.bert({t: i for i, t in enumerate(BERT_TOKENS)}))
+
+
+def part(read, kind, **options):
+    return read(Entry({"type": kind, **options}, "part"))
+
+
+def normalized(text, kind, **options):
+    done = part(read_normalizer, kind, **options)(Aligned(text))
+    assert done.spans is None or len(done.spans) == len(done.text)
+    return done.text, [done.span(i, i + 1) for i in range(len(done.text))]
+
+
+def words(text, kind, **options):
+    return [(piece.text, piece.span(0, len(piece.text))) for piece in part(read_pre_tokenizer, kind, **options)(Aligned(text))]
+
+
+@given(TEXT | texts())
+def test_our_own_files_mean_the_same_here(text):
+    for signs in (False, True):
+        mine, theirs = (t.encoding(text, special=False, allow_special=signs) for t in (OURS, AS_THEIRS))
+        assert (mine.ids, mine.offsets, mine.tokens) == (theirs.ids, theirs.offsets, theirs.tokens)
+    assert AS_THEIRS.encode(text) == OURS.encode(text)
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        assert AS_THEIRS.decode(AS_THEIRS.encode(text)) == text
+
+
+@given(st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]), texts())
+def test_normal_forms_are_the_standard_librarys(form, text):
+    done = to_form(Aligned(text, 5), form)
+    assert done.text == unicodedata.normalize(form, text)
+    assert all(5 <= start <= end <= 5 + len(text) for start, end in done.origins())
+
+
+NORMALIZED = [
+    ("NFD", {}, "xé", "xe\u0301", [(0, 1), (1, 2), (1, 2)]),
+    ("NFC", {}, "e\u0301x", "éx", [(0, 1), (2, 3)]),
+    ("NFKC", {}, "ﬁ", "fi", [(0, 1), (0, 1)]),
+    ("Lowercase", {}, "AİΣ", "ai\u0307σ", [(0, 1), (1, 2), (1, 2), (2, 3)]),
+    ("StripAccents", {}, "e\u0301\u0903x", "ex", [(0, 1), (3, 4)]),
+    ("Strip", {"strip_left": True, "strip_right": False}, " \u3000a ", "a ", [(2, 3), (3, 4)]),
+    ("Strip", {"strip_left": False, "strip_right": True}, " a  ", " a", [(0, 1), (1, 2)]),
+    ("Replace", {"pattern": {"String": "ab"}, "content": "xyz"}, "1ab2", "1xyz2", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]),
+    ("Replace", {"pattern": {"Regex": " +"}, "content": "_"}, "a  b", "a_b", [(0, 1), (2, 3), (3, 4)]),
+    ("Prepend", {"prepend": "▁"}, "ab", "▁ab", [(0, 1), (0, 1), (1, 2)]),
+    ("Prepend", {"prepend": "▁"}, "", "", []),
+    ("ByteLevel", {}, " é", "ĠÃ©", [(0, 1), (1, 2), (1, 2)]),
+    ("Nmt", {}, "a\x01\u200bb", "a b", [(0, 1), (2, 3), (3, 4)]),
+    ("Precompiled", {"precompiled_charsmap": EXAMPLE_TEXT}, "x½\re\u0301", "x1⁄2 é",
+     [(0, 1), (1, 2), (1, 2), (1, 2), (2, 3), (3, 4)]),
+    ("BertNormalizer", {"clean_text": True, "handle_chinese_chars": True, "lowercase": True}, "É\0東\t", "e 東  ",
+     [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]),
+    ("BertNormalizer", {"clean_text": False, "handle_chinese_chars": False, "lowercase": True, "strip_accents": False},
+     "É\t", "é\t", [(0, 1), (1, 2)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, options, text, becomes, spans", NORMALIZED)
+def test_normalizers(kind, options, text, becomes, spans):
+    assert normalized(text, kind, **options) == (becomes, spans)
+
+
+HYPHENS = {"Removed": "the final countdown", "Isolated": "the - final - - countdown", "Contiguous": "the - final -- countdown",
+           "MergedWithPrevious": "the- final- - countdown", "MergedWithNext": "the -final - -countdown"}  # fmt: skip
+CUT = [
+    *[("Split", {"pattern": {"String": "-"}, "behavior": b, "invert": False}, "the-final--countdown", w)
+      for b, w in HYPHENS.items()],
+    ("Split", {"pattern": {"Regex": "[a-z]+"}, "behavior": "Removed", "invert": True}, "the-final", "the final"),
+    ("BertPreTokenizer", {}, "don't stop—x $1", "don ' t stop — x $ 1"),
+    ("Whitespace", {}, "a_1 b!? c", "a_1 b !? c"),
+    ("WhitespaceSplit", {}, "a_1  b!?\u3000c", "a_1 b!? c"),
+    ("Punctuation", {}, "a-«b»", "a - « b »"),
+    ("Digits", {"individual_digits": True}, "a12²", "a 1 2 ²"),
+    ("Digits", {"individual_digits": False}, "a12²b", "a 12² b"),
+    ("ByteLevel", {"add_prefix_space": True}, "it's 1é", "Ġit 's Ġ1 Ã©"),
+    ("ByteLevel", {"add_prefix_space": False, "use_regex": False}, "a b", "aĠb"),
+    ("Metaspace", {"replacement": "▁"}, "a  b", "▁a ▁ ▁b"),
+    ("Metaspace", {"replacement": "▁", "prepend_scheme": "never", "split": False}, "a b", "a▁b"),
+    ("Metaspace", {"replacement": "▁", "add_prefix_space": False}, "a b", "a ▁b"),
+    ("CharDelimiterSplit", {"delimiter": "x"}, "axxb", "a b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, options, text, pieces", CUT)
+def test_pre_tokenizers(kind, options, text, pieces):
+    assert " ".join(word for word, _ in words(text, kind, **options)) == pieces
+    steps = [{"type": kind, **options}]
+    assert words(text, "Sequence", pretokenizers=steps) == words(text, kind, **options)
+
+
+def test_a_space_is_put_in_front_of_the_text_and_not_after_a_sign():
+    first = part(read_pre_tokenizer, "Metaspace", replacement="▁", prepend_scheme="first")
+    assert [piece.text for piece in first(Aligned("a b"))] == ["▁a", "▁b"]
+    assert [piece.text for piece in first(Aligned("a b", 7))] == ["a", "▁b"]
+
+
+@pytest.mark.parametrize(
+    "text, pieces",
+    [
+        ("ab\r\nc", ["a", "b", "\r\n", "c"]),
+        ("e\u0301\u0327x", ["e\u0301\u0327", "x"]),
+        ("한\u1112\u1161\u11ab글", ["한", "\u1112\u1161\u11ab", "글"]),
+        ("👩🏽\u200d👩x", ["👩🏽\u200d👩", "x"]),
+        ("🇫🇷🇩🇪🇪", ["🇫🇷", "🇩🇪", "🇪"]),
+        ("\u0600a\u0903\u200d", ["\u0600a\u0903\u200d"]),
+        ("a\u200b\u0301", ["a", "\u200b", "\u0301"]),
+    ],
+)
+def test_graphemes(text, pieces):
+    assert list(graphemes(text)) == pieces
+
+
+def all_ways(word):
+    """Each way to cut a word into pieces, as (start, end)."""
+    for cuts in itertools.product([False, True], repeat=max(len(word) - 1, 0)):
+        places = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), len(word)]
+        yield list(itertools.pairwise(places)) if word else []
+
+
+PIECES = [("<unk>", 0.0), ("a", -2.0), ("b", -2.5), ("ab", -3.0), ("ba", -4.25), ("aba", -5.5), ("bb", -7.0), ("é", -6.0)]
+
+
+@given(st.text("abé", max_size=8))
+def test_unigram_finds_the_most_probable_row(word):
+    model, scores = Unigram(PIECES, 0), dict(PIECES)
+    ids, spans = model.tokens(word)
+    assert [PIECES[i][0] for i in ids] == [word[a:b] for a, b in spans]
+    assert spans in list(all_ways(word))
+    ways = [sum(scores.get(word[a:b], -1e9) for a, b in way) for way in all_ways(word)]
+    assert sum(scores[PIECES[i][0]] for i in ids) == pytest.approx(max(ways))
+
+
+def test_unigram_by_example():
+    model = Unigram([("<unk>", 0.0), ("a", -2.0), ("<0xC3>", -9.0), ("<0xA9>", -9.0)], 0, byte_fallback=True)
+    assert model.tokens("axxa") == ([1, 0, 1], [(0, 1), (1, 3), (3, 4)])
+    assert model.tokens("aéx") == ([1, 0], [(0, 1), (1, 3)])     # a run is one: x has no byte token here
+    assert model.tokens("aé") == ([1, 2, 3], [(0, 1), (1, 2), (1, 2)])
+    with pytest.raises(ValueError, match="no token for the unknown"):
+        Unigram([("a", -1.0)], None).tokens("ab")
+
+
+@given(st.text("abc", max_size=10))
+def test_wordpiece_is_greedy(word):
+    vocab = {t: i for i, t in enumerate(["[UNK]", "a", "ab", "##b", "##a", "##ab", "##bab", "c"])}
+    ids, spans, start = [], [], 0
+    while start < len(word):
+        ends = [e for e in range(len(word), start, -1) if ("##" if start else "") + word[start:e] in vocab]
+        if not ends:
+            ids, spans = [0], [(0, len(word))]
+            break
+        ids.append(vocab[("##" if start else "") + word[start : ends[0]]])
+        spans.append((start, ends[0]))
+        start = ends[0]
+    assert WordPiece(vocab).tokens(word) == (ids, spans)
+
+
+def test_long_words_are_unknown_to_wordpiece():
+    model = WordPiece({"[UNK]": 0, "a": 1, "##a": 2}, longest_word=5)
+    assert model.tokens("aaaaa")[0] == [1, 2, 2, 2, 2]
+    assert model.tokens("aaaaaa") == ([0], [(0, 6)])
+
+
+BPE_CASES = [
+    ({}, "abx", ["ab"], [(0, 2)]),
+    ({"unknown": "?"}, "abxxab", ["ab", "?", "?", "ab"], [(0, 2), (2, 3), (3, 4), (4, 6)]),
+    ({"unknown": "?", "fuse_unknown": True}, "xxé", ["?"], [(0, 3)]),
+    ({"byte_fallback": True}, "aé", ["a", "<0xC3>", "<0xA9>"], [(0, 1), (1, 2), (1, 2)]),
+    ({"byte_fallback": True, "unknown": "?"}, "語", ["?"], [(0, 1)]),
+    ({}, "abab", ["ab", "ab"], [(0, 2), (2, 4)]),
+    ({}, "aab", ["a", "ab"], [(0, 1), (1, 3)]),
+    ({"ignore_merges": True}, "bab", ["bab"], [(0, 3)]),
+    ({}, "bab", ["b", "ab"], [(0, 1), (1, 3)]),
+]
+
+
+@pytest.mark.parametrize("options, word, tokens, spans", BPE_CASES)
+def test_byte_pairs(options, word, tokens, spans):
+    names = ["?", "a", "b", "ab", "bab", "<0xC3>", "<0xA9>", "▁"]
+    model = BPE({t: i for i, t in enumerate(names)}, [("a", "b")], **options)
+    ids, found = model.tokens(word)
+    assert ([names[i] for i in ids], found) == (tokens, spans)
+
+
+def test_affixes_of_byte_pairs():
+    names = ["a", "##b", "##b</w>", "ab</w>", "a</w>"]
+    model = BPE({t: i for i, t in enumerate(names)}, [("a", "##b</w>")], prefix="##", suffix="</w>")
+    assert [names[i] for i in model.tokens("ab")[0]] == ["ab</w>"]
+    assert [names[i] for i in model.tokens("abb")[0]] == ["a", "##b", "##b</w>"]
+    assert [names[i] for i in model.tokens("a")[0]] == ["a</w>"]
+
+
+@given(st.text("ab▁", min_size=1, max_size=60), st.integers(1, 8))
+def test_a_long_text_in_parts_is_the_text(text, remembered):
+    names = ["▁", "a", "b", "▁▁", "▁a", "ab", "▁ab", "▁▁▁"]
+    merges = [("▁", "▁"), ("a", "b"), ("▁", "ab"), ("▁▁", "▁"), ("▁", "a")]
+    whole, parts = (BPE({t: i for i, t in enumerate(names)}, merges) for _ in range(2))
+    whole.longest_remembered, parts.longest_remembered = 1000, remembered
+    assert parts.tokens(text) == whole.tokens(text)
+    assert parts._cuts
+
+
+def test_a_pair_for_bert():
+    found = BERT.encoding("Unaffable café, 東", "don't [MASK]")
+    first = [("[CLS]", (0, 0)), ("un", (0, 2)), ("##aff", (2, 5)), ("##able", (5, 9)), ("cafe", (10, 14)), (",", (14, 15)),
+             ("東", (16, 17)), ("[SEP]", (0, 0))]  # fmt: skip
+    second = [("[UNK]", (0, 3)), ("'", (3, 4)), ("t", (4, 5)), ("[UNK]", (6, 7)), ("[UNK]", (7, 11)), ("[UNK]", (11, 12)),
+              ("[SEP]", (0, 0))]  # fmt: skip
+    assert list(zip(found.tokens, found.offsets)) == first + second
+    assert found.segment_ids == [0] * len(first) + [1] * len(second)
+    assert found.special == [t in ("[CLS]", "[SEP]") for t in found.tokens]
+    assert BERT.encoding("[MASK]", special=False, allow_special=True).ids == [BERT.mask_id]
+    assert BERT.mask_id not in BERT.encode("[MASK]")
+    assert (BERT.pad_id, BERT.unk_id, BERT.cls_id, BERT.sep_id, BERT.bos_id) == (0, 1, 2, 3, None)
+    assert BERT.decode(BERT.encode("unaffable do, t")) == "unaffable do, t"
+    assert BERT.decode([2, 5, 3], skip_special=True) == "un"
+
+
+DECODED = [
+    ("ByteLevel", {}, ["ĠÃ", "©", "<x> y"], "\u0020é<x> y"),
+    ("WordPiece", {"prefix": "##", "cleanup": True}, ["a", "##b", ",", "do", "n't"], "ab, don't"),
+    ("Metaspace", {"replacement": "▁"}, ["▁a", "▁b"], "a b"),
+    ("BPEDecoder", {"suffix": "</w>"}, ["a</w>", "b</w>"], "a b"),
+    ("ByteFallback", {}, ["<0xC3>", "<0xA9>", "a", "<0xC3>"], "éa\ufffd"),
+    ("Strip", {"content": " ", "start": 1, "stop": 2}, ["  a   ", " "], " a "),
+    ("Replace", {"pattern": {"String": "▁"}, "content": " "}, ["▁a"], " a"),
+    ("Sequence", {"decoders": [{"type": "Fuse"}, {"type": "Strip", "content": "a", "start": 1, "stop": 0}]}, ["a", "a"], "a"),
+]
+
+
+@pytest.mark.parametrize("kind, options, tokens, text", DECODED)
+def test_decoders(kind, options, tokens, text):
+    assert "".join(part(read_decoder, kind, **options)(tokens)) == text
+
+
+@given(texts())
+def test_streamed_pieces_are_the_decoded_text(text):
+    ids = AS_THEIRS.encode(text)
+    stream = StreamDecoder(AS_THEIRS)
+    assert "".join(map(stream.push, ids)) + stream.finish() == AS_THEIRS.decode(ids)
+
+
+def test_added_tokens_and_the_space_around_them():
+    vocab = {t: i for i, t in enumerate(["<unk>", "a", "b"])}
+    rules = [
+        {"id": 3, "content": "<l>", "lstrip": True, "special": True, "normalized": False},
+        {"id": 4, "content": "<r>", "rstrip": True, "special": False, "normalized": False},
+        {"id": 5, "content": "is", "single_word": True, "special": False, "normalized": True},
+        {"id": 6, "content": "<l>x", "special": False, "normalized": False},
+    ]
+    content = contents.content({"type": "WordLevel", "vocab": vocab, "unk_token": "<unk>"}, rules)
+    content["normalizer"] = {"type": "Lowercase"}
+    made = PipelineTokenizer(content)
+    assert made.encoding("a  <l>b", allow_special=True).offsets == [(0, 1), (1, 6), (6, 7)]
+    assert made.encoding("<r>  b").offsets == [(0, 5), (5, 6)]
+    assert made.encode("IS") == [5] and made.encode("this") == [0]
+    assert made.encode("<l>x") == [6] and made.encode("<l>b", allow_special=True) == [3, 2]
+    assert made.encode("<l>b") == [0]
+    assert made.special_ids == (3,) and made.vocab_size == 7
