@@ -28,6 +28,7 @@ from tests.models.hugging_face import (
 from tests.models.support import SEEDS, gpt, seq2seq
 from tinyllm.models import GPT, Bert, Llama, Pretrained
 from tinyllm.models.hugging_face import LAYOUTS
+from tinyllm.nn import Parameter
 
 ONE = {"n_layers": 1, "tie_embeddings": False}
 
@@ -68,6 +69,13 @@ def test_a_model_that_is_none_of_theirs_has_our_layout(tmp_path, model):
     model.save_pretrained(tmp_path)
     assert "n_layers" in config_of(tmp_path) and config_of(tmp_path)["model_type"] == model.model_type
     np.testing.assert_array_equal(answer(Pretrained.from_pretrained(tmp_path)), answer(model))
+
+
+def test_a_parameter_more_is_not_dropped(tmp_path):
+    model = gpt2()
+    model.layers[0].attention.scale = Parameter(np.ones(3, np.float32))
+    model.save_pretrained(tmp_path)
+    assert "layers.0.attention.scale" in load_file(tmp_path / "model.safetensors")
 
 
 def test_a_gpt_with_llamas_choices_is_a_llama(tmp_path):
@@ -292,6 +300,10 @@ def test_copies_of_a_tied_array(theirs):
     save_file({key: array for key, array in arrays.items() if key != source}, folder / "model.safetensors")
     np.testing.assert_array_equal(answer(Pretrained.from_pretrained(folder)), answer(model))
     arrays[copies[-1]][0, 0] += 1
+    if len(copies) > 1:
+        save_file({key: array for key, array in arrays.items() if key != source}, folder / "model.safetensors")
+        with pytest.raises(ValueError, match=rf"{copies[-1]} and {copies[0]} are one array by the config, but differ"):
+            Pretrained.from_pretrained(folder)
     save_file(arrays, folder / "model.safetensors")
     with pytest.raises(ValueError, match=rf"{copies[-1]} and {source} are one array by the config, but differ"):
         Pretrained.from_pretrained(folder)
@@ -388,6 +400,7 @@ REFUSED = [
     ("llama", {"rope_parameters": {"full_attention": {"rope_theta": 2}}}, "rope_parameters is"),
     ("llama", {"rope_parameters": [1]}, "rope_parameters is"),
     ("llama", {"rope_parameters": {"partial_rotary_factor": 0.5}}, "rope_parameters turns a part"),
+    ("llama", {"rope_interleaved": True}, "rope_interleaved is True"),
     ("llama", {"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5"),
     ("llama", {"rope_parameters": {"rope_theta": "much"}}, "rope_base is 'much'"),
     ("llama", {"rope_parameters": {"rope_theta": -1.0}}, "rope_base"),

@@ -49,11 +49,13 @@ def load(model: Module, weights: Weights, layout: Layout | None, config: Mapping
             problems.append(f"{names[row.theirs]} has shape {entry.shape}, the config says {wanted}")
         elif entry.dtype not in DTYPES:
             problems.append(f"{names[row.theirs]} is {entry.dtype}, none of {', '.join(DTYPES)}")
-    copies = [(copy, of) for copy, of in tied.items() if copy in names and of in names and copy not in listed]
     raise_for(problems)
+    read = {row.ours: row.theirs for row in chosen.values()}
+    ours = {row.theirs: row.ours for row in rows}
+    copies = [(names[copy], names[read[ours[of]]]) for copy, of in tied.items() if copy in names and copy not in listed]
     raise_for([
-        f"{names[copy]} and {names[of]} are one array by the config, but differ (tie_word_embeddings false would part them)"
-        for copy, of in copies if not _same(weights, names[copy], names[of])
+        f"{copy} and {of} are one array by the config, but differ (tie_word_embeddings false would part them)"
+        for copy, of in copies if not _same(weights, copy, of)
     ])
     if any(weights[names[row.theirs]].dtype == "F64" for row in chosen.values()):
         model.to(dtype=np.float64)
@@ -76,7 +78,7 @@ def _chosen(rows: Sequence[Row], names: Mapping[str, str], tied: Mapping[str, st
 
 
 def _same(weights: Weights, a: str, b: str) -> bool:
-    return weights[a][1:] == weights[b][1:] and np.array_equal(weights.read(a), weights.read(b))
+    return a == b or (weights[a][1:] == weights[b][1:] and np.array_equal(weights.read(a), weights.read(b)))
 
 
 def raise_for(problems: Sequence[str], most: int = 5) -> None:

@@ -28,16 +28,18 @@ def layout_of(values: Mapping[str, Any]) -> Layout | None:
 
 
 def layout_for(model: Module) -> tuple[Layout, dict[str, Any]] | None:
-    """The layout of a model that is exactly one of theirs, and the config.json that says so; None for all others."""
+    """The layout of a model that is exactly one of theirs, with no parameter more, and the config.json that says so; None for
+    all others.
+    """
     fitting = [layout for layout in LAYOUTS if getattr(model, "model_type", None) in layout.kinds]
     if not fitting:
         return None
-    config = _complete(model)
+    config, parameters = _complete(model), dict(model.named_parameters())
     for layout in fitting:
         values = layout.their_config(config)
-        if values is not None:
-            dtype = next(model.parameters()).dtype.name
-            return layout, {**values, "dtype": dtype}
+        rows = numbered(layout.rows(config), parameters)
+        if values is not None and {name for row in rows for name in row.ours} == parameters.keys():
+            return layout, {**values, "dtype": next(iter(parameters.values())).dtype.name}
     return None
 
 

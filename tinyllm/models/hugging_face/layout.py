@@ -152,19 +152,14 @@ class Layout:
 
 
 def plain_heads(ours: Mapping[str, Any]) -> bool:
-    """Whether the heads share d_model out, and no keys and values."""
+    """Whether the heads split d_model among them, and each has keys and values of its own."""
     return ours["n_kv_heads"] == ours["n_heads"] and ours["head_dim"] * ours["n_heads"] == ours["d_model"]
 
 
 def numbered(rows: Iterable[Row], ours: Mapping[str, Any]) -> list[Row]:
     """The rows for a model with these parameters: one for each layer in the place of {i}, none for what it does not have."""
-    every = []
+    every: list[Row] = []
     for row in rows:
-        for i in itertools.count():
-            one = row.numbered(i)
-            if one.ours[0] not in ours:
-                break
-            every.append(one)
-            if one == row:
-                break
+        one_a_layer = map(row.numbered, itertools.count()) if "{i}" in row.theirs else [row]
+        every += itertools.takewhile(lambda one: one.ours[0] in ours, one_a_layer)
     return every
