@@ -40,12 +40,14 @@ def run(args: argparse.Namespace) -> None:
         wrong, right = ("--data", "--text") if kind == "pretrain" else ("--text", "--data")
         raise ValueError(f"{home.path} is a run of {kind}: it is measured on {right}, not on {wrong}")
     metrics = _pretrained(args, home, model, tokenizer) if kind == "pretrain" else _finetuned(args, home, model, tokenizer)
+    from .tasks.outcome import spelt
+
     if args.json:
         print(json.dumps(metrics))
         return
     for name, value in metrics.items():
         number = f"{value:.4f}" if isinstance(value, float) else value
-        print(f"{name.replace('_', ' '):24} {number}")
+        print(f"{spelt(name):24} {number}")
 
 
 def _pretrained(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from . import options, runs, sources, tasks
 EXAMPLES = """\
 tasks:
 {tasks}
-  tinyllm finetune --task NAME --help says what a task's options are; below are those of {task}
+  tinyllm finetune --task NAME --help shows the options of a task; above are those of {task}
 
 examples:
 {examples}\
@@ -61,7 +61,7 @@ def _add_options_of(command: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> None:
     from ..backend import manual_seed
     from ..training import train
-    from .pretrain import report
+    from .pretrain import say_best, say_next
 
     args = runs.resumed(args)
     task = tasks.find(args.task)(args)
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> None:
     history = train(
         model, task.objective(sides), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet
     )
+    say_best(history)
     outcome = task.test(home.model("best").eval(), tokenizer, sides)
     outcome.save(home.path)
     outcome.show()
-    report(home, history, task.next_steps(str(home.path)))
+    say_next(home, task.next_steps(str(home.path)))

@@ -88,16 +88,20 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {tokenizer.vocab_size:,} tokens; {corpus}")
     history = train(model, objective, train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)
-    report(home, history, chosen.next_steps(str(home.path)), chosen.baseline(model, train_source, valid_source))
+    say_best(history)
+    print(f"  what always says the same reaches {_numbers(chosen.baseline(model, train_source, valid_source))}")
+    say_next(home, chosen.next_steps(str(home.path)))
 
 
-def report(home: runs.Run, history: Any, next_steps: Sequence[str], baseline: dict[str, float] | None = None) -> None:
-    """How it went, and what to do with it."""
+def say_best(history: Any) -> None:
+    """How it went."""
     best = history.best
     print(f"{history.step} steps; best on held-out data at step {best['step']}: {_numbers(best)}")
-    if baseline is not None:
-        print(f"  (what always says the same reaches {_numbers(baseline)})")
-    print(f"in {home.path}: config.json, tokenizer.json, metrics.jsonl, loss.png, best/ and last/. Next:")
+
+
+def say_next(home: runs.Run, next_steps: Sequence[str]) -> None:
+    """What there is now, and what to do with it."""
+    print(f"in {home.path}: {', '.join(sorted(path.name for path in home.path.iterdir()))}. Next:")
     for line in (*next_steps, f"tinyllm evaluate {home.path}", f"tinyllm info {home.path}"):
         print(f"  {line}")
 

@@ -138,4 +138,5 @@ def ranks(similarity: np.ndarray, own: Sequence[int]) -> dict[str, float]:
     """
     at_own = similarity[np.arange(len(own)), own][:, None]
     place = (similarity >= at_own).sum(axis=1)                                      # 1 = the nearest
-    return {"first": float(np.mean(place == 1)), "among_ten": float(np.mean(place <= 10)), "mrr": float(np.mean(1 / place))}
+    first, ten = (float(np.mean(place <= most)) for most in (1, 10))
+    return {"found_first": first, "found_among_ten": ten, "mrr": float(np.mean(1 / place))}

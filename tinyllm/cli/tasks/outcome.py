@@ -14,6 +14,11 @@ from ...viz.style import save as save_picture
 
 TEST, EXAMPLES = "test.json", "examples.md"
 SHOWN, WIDEST = 3, 160          # examples on the screen, and characters of a cell there
+SPELT = {
+    "f1": "F1", "macro_f1": "macro F1", "answered_f1": "answered F1", "bleu": "BLEU", "chrf": "chrF", "mrr": "MRR",
+    "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L",
+}
+"""How measures are written that are no words."""
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Outcome:
         for example in self.examples[:SHOWN]:
             print()
             for name, text in example.items():
-                print(f"  {name + ':':10} {_short(text, WIDEST)}")
+                print(f"  {name + ':':12} {_short(text, WIDEST)}")
         if self.examples:
             print()
 
@@ -59,7 +64,12 @@ class Outcome:
 
 def _numbers(metrics: Mapping[str, float]) -> str:
     shown = {name: f"{value:,}" if isinstance(value, int) else f"{value:.3f}" for name, value in metrics.items()}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+    return ", ".join(f"{spelt(name)} {value}" for name, value in shown.items())
+
+
+def spelt(name: str) -> str:
+    """The name of a measure, as it is printed."""
+    return SPELT.get(name, name.replace("_", " "))
 
 
 def _short(text: str, most: int) -> str:

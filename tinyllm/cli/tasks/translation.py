@@ -15,7 +15,7 @@ from ...tokenizers import Tokenizer
 from ...training import SequenceToSequence
 from ...viz.amounts import bars
 from .bags import Bags
-from .outcome import Outcome
+from .outcome import Outcome, spelt
 from .pairs import Pair, load_pairs, pair_sides
 from .sides import Sides
 from .starts import add_trunk, check_context, encoder_decoder
@@ -112,8 +112,8 @@ class Translation(Task):
         ]
         first = next(iter(metrics))
         heights = {"this model": metrics[first], **{name: found[first] for name, found in baselines.items()}}
-        title = f"{first.replace('_', ' ')}, {len(gold):,} test pairs"
-        picture = (f"{self.args.task}.png", partial(bars, heights, first.replace("_", " "), title))
+        title = f"{spelt(first)}, {len(gold):,} test pairs"
+        picture = (f"{self.args.task}.png", partial(bars, heights, spelt(first), title))
         return Outcome(metrics, headline, baselines, shown, picture=picture)
 
     def write(self, model: Any, tokenizer: Tokenizer, sources: Sequence[str]) -> list[str]:
