@@ -59,3 +59,53 @@ def test_many_blocks_are_each_one_alone(kind, rng, monkeypatch):
 
 def test_a_scale_that_is_no_number_shows_in_its_weights():
     assert not np.isfinite(dequantize(bits(half(np.inf), [0] * 32), BY_NAME["Q8_0"])).any()
+
+
+def number(block, at):
+    return np.frombuffer(block[at : at + 2].tobytes(), "<f2").astype(np.float32)[0]
+
+
+def six_bits(block, j):
+    """Scale and minimum of group j of 8: six bits each, in bytes 4 to 15."""
+    s = [int(byte) for byte in block[4:16]]
+    if j < 4:
+        return s[j] & 63, s[j + 4] & 63
+    return s[j + 4] & 15 | s[j - 4] >> 6 << 4, s[j + 4] >> 4 | s[j] >> 6 << 4
+
+
+def weight(name, block, i):
+    """Weight i of a block of 256, one at a time: (scale, q) and what is taken off, where the format has it."""
+    b = [int(byte) for byte in block]
+    run, place = divmod(i, 32)              # eight runs of 32; planes of bits lie beside each other
+    if name == "Q2_K":
+        s = b[i // 16]
+        q = b[16 + i // 128 * 32 + place] >> 2 * (run % 4) & 3
+        return number(block, 80) * np.float32(s & 15), q, number(block, 82) * np.float32(s >> 4)
+    if name == "Q3_K":
+        j = i // 16
+        low = b[96 + j % 8] >> 4 * (j // 8) & 15
+        s = low | (b[104 + j % 4] >> 2 * (j // 4) & 3) << 4
+        q = (b[32 + i // 128 * 32 + place] >> 2 * (run % 4) & 3) - (0 if b[place] >> run & 1 else 4)
+        return number(block, 108) * np.float32(s - 32), q, None
+    if name == "Q6_K":
+        half_of, within = divmod(i, 128)
+        low = b[64 * half_of + within % 64] >> 4 * (within // 64) & 15
+        high = b[128 + 32 * half_of + place] >> 2 * (within // 32) & 3
+        return number(block, 208) * np.float32(np.int8(np.uint8(b[192 + i // 16]))), (low | high << 4) - 32, None
+    s, m = six_bits(block, run)
+    at = 16 if name == "Q4_K" else 48
+    q = b[at + run // 2 * 32 + place] >> 4 * (run % 2) & 15
+    if name == "Q5_K":
+        q |= (b[16 + place] >> run & 1) << 4
+    return number(block, 0) * np.float32(s), q, number(block, 2) * np.float32(m)
+
+
+@pytest.mark.parametrize("name", ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"])
+def test_each_weight_of_a_k_block_by_itself(name, rng):
+    block = rng.integers(0, 256, BY_NAME[name].block_bytes, np.uint8)
+    for at in {"Q2_K": (80, 82), "Q3_K": (108,), "Q6_K": (208,)}.get(name, (0, 2)):
+        block[at : at + 2] = np.frombuffer(half(rng.standard_normal()), np.uint8)
+    got = dequantize(block, BY_NAME[name])
+    for i in range(256):
+        scale, q, minimum = weight(name, block, i)
+        assert got[i] == scale * np.float32(q) - (np.float32(0) if minimum is None else minimum), i
