@@ -44,9 +44,9 @@ class Seq2Seq(Pretrained):
     def __init__(self, config: Seq2SeqConfig) -> None:
         self.config = c = config
         self.embedding = Embedding(c.vocab_size, c.d_model)
-        scale, drop = self.score_scale, self.output_dropout
-        self.encoder = Stack(c, causal=False, scale=scale, output_dropout=drop)
-        self.decoder = Stack(c, causal=True, cross=True, n_layers=c.n_decoder_layers, scale=scale, output_dropout=drop)
+        rules: Any = {"scale": self.score_scale, "norm_input": False, "output_dropout": self.output_dropout}
+        self.encoder = Stack(c, causal=False, **rules)
+        self.decoder = Stack(c, causal=True, cross=True, n_layers=c.n_decoder_layers, **rules)
         self.head = None if c.tie_embeddings else Linear(c.d_model, c.vocab_size, bias=False)
         self.initialize()
 

@@ -29,33 +29,35 @@ from ..nn.positions import Where
 from .config import UNBOUNDED, ModelConfig
 from .inputs import checked_mask
 
+CAUSAL_ALONE = "a cache needs causal layers: here earlier tokens see later ones, so their vectors change"
+
 
 class Stack(Module):
     """x + positions → layers → norm: x (B, T, C) → (B, T, C).
 
     `causal` layers see what came before; layers with `cross` look at a source too. What tells them the order of tokens depends
     on the config: vectors added to x (learned, sinusoidal), angles by which queries and keys turn (rotary), or a bias added to
-    the scores, the same in all layers (relative, alibi). `n_layers` defaults to the config's, `scale` to 1/√D;
-    `output_dropout` drops from the result as well.
+    the scores, the same in all layers (relative, alibi). `n_layers` defaults to the config's, `scale` to 1/√D. `norm_input`
+    normalises what enters layers that have their norms at the end, `output_dropout` drops from the result as well.
     """
 
     def __init__(
         self, config: ModelConfig, causal: bool, cross: bool = False, n_layers: int | None = None, scale: float | None = None,
-        output_dropout: bool = False,
+        norm_input: bool = True, output_dropout: bool = False,
     ) -> None:
         self.config = c = config
         self.causal, self.output_dropout = causal, output_dropout
-        kind = c.positions
-        added = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}.get(kind)
+        added = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}.get(c.positions)
         self.positions = added(c.context, c.d_model) if added else None
-        rotary = RotaryPositions(c.d_head, c.context, c.rope_base) if kind == "rotary" else None
+        rotary = RotaryPositions(c.d_head, c.context, c.rope_base) if c.positions == "rotary" else None
         # The last sum of post-norm layers is normalised in the layer; theirs is the first input that is not.
-        self.embedding_norm = make_norm(c.norm, c.d_model, c.bias, c.norm_eps) if not c.norm_first else None
+        norm_input = norm_input and not c.norm_first
+        self.embedding_norm = make_norm(c.norm, c.d_model, c.bias, c.norm_eps) if norm_input else None
         self.dropout = Dropout(c.dropout)
         self.score_bias: RelativePositions | AlibiPositions | None = None
-        if kind == "relative":
+        if c.positions == "relative":
             self.score_bias = RelativePositions(c.n_heads, c.relative_buckets, c.relative_distance, causal)
-        elif kind == "alibi":
+        elif c.positions == "alibi":
             self.score_bias = AlibiPositions(c.n_heads)
         self.layers = ModuleList(
             TransformerLayer(
@@ -78,7 +80,7 @@ class Stack(Module):
         Raises ValueError for shapes that do not fit, sequences longer than the context, and a cache without causal layers.
         """
         if cache is not None and not self.causal:
-            raise ValueError("a cache needs causal layers: here earlier tokens see later ones, so their vectors change")
+            raise ValueError(CAUSAL_ALONE)
         batch, length, _ = x.shape
         past = cache.length if cache is not None else 0
         end = past + length
@@ -107,7 +109,7 @@ class Stack(Module):
         Raises ValueError without causal layers.
         """
         if not self.causal:
-            raise ValueError("a cache needs causal layers: here earlier tokens see later ones, so their vectors change")
+            raise ValueError(CAUSAL_ALONE)
         attention = self.layers[0].attention
         like = attention.q_proj.weight.data
         return KVCache(len(self.layers), batch, attention.n_kv_heads, self.config.context, attention.head_dim, like)
