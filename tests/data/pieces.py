@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-PAD, CLS, SEP = 0, 1, 2
+PAD, CLS, SEP = 3, 1, 2
 FIRST = 10
 
 
@@ -18,12 +18,13 @@ class Cut:
 class AnyPieces:
     """Pieces of 1 to `longest` characters, drawn from (seed, text); "~" is normalised away, "é" is two tokens of one place."""
 
-    pad_id, cls_id, sep_id = PAD, CLS, SEP
+    pad_id = PAD
 
-    def __init__(self, seed: int, longest: int = 4, signs: bool = True):
+    def __init__(self, seed: int, longest: int = 4, signs: bool | str = True):
+        """signs: whether there are <cls> and <sep>; the name of one: that alone."""
         self.seed, self.longest = seed, longest
-        if not signs:
-            self.cls_id = self.sep_id = None
+        self.cls_id = CLS if signs in (True, "<cls>") else None
+        self.sep_id = SEP if signs in (True, "<sep>") else None
 
     def encoding(self, text: str, pair: str | None = None, special: bool = True) -> Cut:
         assert pair is None and not special

@@ -51,4 +51,4 @@ def check_source(make: Callable[[int], Any], contents: Callable[[list[Batch]], l
 
 def check_keys(batch: Batch, *keys: str) -> None:
     assert set(batch) == set(keys)
-    assert all(array.dtype in (np.int64, bool) for array in batch.values())
+    assert {key: array.dtype for key, array in batch.items()} == {key: bool if "mask" in key else np.int64 for key in keys}

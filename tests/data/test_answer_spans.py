@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.pieces import CLS, SEP, AnyPieces
+from tests.data.pieces import CLS, PAD, SEP, AnyPieces
 from tests.data.support import check_keys, check_source, epoch, rows
 from tinyllm.data import Answer, AnswerSpans, Question
 from tinyllm.data.answer_spans import tokens_between
@@ -48,6 +48,7 @@ def test_every_window_once_an_epoch(questions, pieces, sizes, seed, number):
     check_source(lambda seed: make(questions, pieces, sizes, seed), contents, seed, number)
     for batch in epoch(make(questions, pieces, sizes, seed), number):
         check_keys(batch, "ids", "attention_mask", "segment_ids", "starts", "ends", "row")
+        assert (batch["ids"][~batch["attention_mask"]] == PAD).all()
 
 
 @given(question_lists(), st.integers(0, 99), SIZES)
@@ -92,7 +93,7 @@ def test_a_model_that_knows_the_answer_reads_it_back(questions, pieces, sizes):
         for i, row in enumerate(batch["row"]):
             logits[int(row)] = np.zeros((batch["ids"].shape[1], 2), dtype=np.float32)
             logits[int(row)][batch["starts"][i], 0] += 5
-            logits[int(row)][batch["ends"][i], 1] += 5
+            logits[int(row)][batch["ends"][i], 1] += 7
     found = source.windows[:, 3] > 0
     readings = source.readings(logits, max_tokens=99)
     assert len(readings) == len(questions)
@@ -104,10 +105,10 @@ def test_a_model_that_knows_the_answer_reads_it_back(questions, pieces, sizes):
         unseen += bool(answers) and tokens is None
         if found[source.windows[:, 0] == number].any():
             a, b = places[tokens[0], 0], places[tokens[1], 1]
-            assert (reading.found[0].start, reading.found[0].end, reading.found[0].score) == (a, b, 10.0)
+            assert (reading.found[0].start, reading.found[0].end, reading.found[0].score) == (a, b, 12.0)
             assert reading.null_score == 0.0        # one window that says "here" is enough
         else:
-            assert reading.answer(0.0) == "" and reading.null_score == 10.0
+            assert reading.answer(0.0) == "" and reading.null_score == 12.0
     assert source.unseen == unseen
 
 
@@ -120,12 +121,29 @@ def test_one_token_characters_give_exact_answers():
     assert source.windows[1].tolist() == [0, 9, 17, 6 + 4, 6 + 11]
 
 
+def test_an_answer_without_a_token_is_counted():
+    passage = "One crow ~~~~~~~~ saw."
+    answers = [(), (Answer("~~~", 11),), (Answer("One", 0),)]
+    asked = [Question(f"q{i}", "Who?", passage, each) for i, each in enumerate(answers)]
+    source = AnswerSpans(asked, AnyPieces(0, longest=1), 2)
+    assert source.unseen == 1 and (source.windows[:, 3] > 0).tolist() == [False, False, True]
+
+
+def test_a_passage_that_just_fits_needs_no_room_for_an_overlap():
+    question = Question("a", "Who?", "One crow", ())
+    source = AnswerSpans([question], AnyPieces(0, 1), 1, max_length=4 + 3 + 8, overlap=100)
+    assert source.windows[:, 1:3].tolist() == [[0, 8]]
+    with pytest.raises(ValueError, match="leaves 7 tokens beside"):
+        AnswerSpans([question], AnyPieces(0, 1), 1, max_length=4 + 3 + 7, overlap=7)
+
+
 def test_answer_spans_refuse():
     question = Question("a", "Who?", "One crow saw two owls.", ())
     with pytest.raises(ValueError, match="max_length 10 leaves 3 tokens beside question 'a', and overlap 3 leaves none new"):
         AnswerSpans([question], AnyPieces(0, 1), 1, max_length=10, overlap=3)
-    with pytest.raises(ValueError, match="lacks <cls> or <sep>"):
-        AnswerSpans([question], AnyPieces(0, signs=False), 1)
+    for signs in (False, "<cls>", "<sep>"):
+        with pytest.raises(ValueError, match="lacks <cls> or <sep>"):
+            AnswerSpans([question], AnyPieces(0, signs=signs), 1)
     with pytest.raises(ValueError, match="no questions: give at least one"):
         AnswerSpans([], AnyPieces(0), 1)
     with pytest.raises(ValueError, match="batch_size 1, max_question 0, overlap 128"):

@@ -82,6 +82,8 @@ def test_tag_names_begin_with_outside_and_hold_both_prefixes():
     sentences = [TaggedSentence(("a", "b", "c"), ("I-PER", "O", "B-LOC"))]
     assert tag_names(sentences) == ("O", "B-LOC", "B-PER", "I-LOC", "I-PER")
     assert tag_names([TaggedSentence(("a", "b"), ("VERB", "NOUN"))]) == ("NOUN", "VERB")
+    assert tag_names([TaggedSentence(("a",), ("O",))]) == ("O",)
+    assert tag_names([TaggedSentence(("a",), ("I-PER",))]) == ("O", "B-PER", "I-PER")
 
 
 @pytest.mark.parametrize(

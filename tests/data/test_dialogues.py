@@ -69,6 +69,14 @@ def test_targets_are_the_replies_one_place_ahead(dialogues, max_length):
     assert source.cut == cut and source.left_out == len(dialogues) - len(expected)
 
 
+def test_what_just_fits_is_not_cut():
+    dialogue = ({"role": "user", "content": "a"}, {"role": "assistant", "content": "b"})
+    n = len("".join(text for text, _ in render(dialogue))) - 1
+    for max_length, cut in ((n, 0), (n - 1, 1)):
+        source = Dialogues([dialogue], render, encode, 1, max_length, PAD)
+        assert source.cut == cut and source.batch(0)["ids"].shape == (1, n - cut)
+
+
 def test_sizes_are_checked():
     dialogue = ({"role": "user", "content": "a"}, {"role": "assistant", "content": "b"})
     with pytest.raises(ValueError, match="batch_size 3 and max_length 0: both are at least 1"):

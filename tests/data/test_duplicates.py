@@ -71,6 +71,7 @@ def test_linked_groups_are_the_components_of_shared_keys(rows):
                 merged = {groups[i], groups[j]}
                 groups = [min(merged) if group in merged else group for group in groups]
     assert linked_groups([one for one, _ in rows], [other for _, other in rows]) == groups
+    assert linked_groups([]) == []
 
 
 def test_lots_are_even_and_depend_on_the_group_alone():

@@ -111,10 +111,25 @@ def test_trim_leaves_what_the_loop_leaves(a, b, room, seed):
         assert (np.diff(piece) == 1).all()
 
 
-def test_trim_takes_from_both_ends_evenly():
-    rng = np.random.default_rng(0)
-    starts = [trim(np.arange(5), np.arange(14), 9, rng)[1][0] for _ in range(2000)]
+@pytest.mark.parametrize("side", [0, 1])
+def test_trim_takes_from_both_ends_evenly(side, rng):
+    texts = [np.arange(4), np.arange(14)]
+    starts = [trim(*texts[:: 1 if side else -1], 8, rng)[side][0] for _ in range(2000)]
     assert set(starts) <= set(range(11)) and abs(np.mean(starts) - 5) < 5 * np.sqrt(10 / 4 / 2000)
+
+
+def test_a_tenth_of_the_chunks_is_short():
+    source = make([[1] * 20_000, [1, 1]], max_length=23)
+    sizes = np.diff(source.chunks[:-1, :2], axis=1)[:-1, 0]      # the last ones end where their document does
+    assert sizes.max() == 20 and sizes.min() == 2
+    short = 0.1 * 18 / 19                                        # a tenth is drawn from 2 to 20, which may be 20
+    assert abs((sizes < 20).mean() - short) < 5 * np.sqrt(short / len(sizes))
+
+
+def test_all_words_may_be_hidden():
+    batch = make([[2, 3], [4, 1]], p=1.0).batch(0)
+    special = np.isin(batch["ids"], [CLS, SEP, PAD])
+    assert ((batch["targets"] == -100) <= special).all()
 
 
 def test_b_alone_tells_nothing():

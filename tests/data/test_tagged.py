@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.pieces import CLS, SEP, AnyPieces
+from tests.data.pieces import CLS, PAD, SEP, AnyPieces
 from tests.data.support import check_keys, check_source, epoch, rows
 from tinyllm.data import TaggedSentence, TaggedSentences
 from tinyllm.data.located import locate
@@ -20,7 +20,7 @@ SENTENCES = st.lists(
     ),
     min_size=1, max_size=8,
 )
-TOKENIZERS = st.builds(AnyPieces, st.integers(0, 99), st.integers(1, 6), st.booleans())
+TOKENIZERS = st.builds(AnyPieces, st.integers(0, 99), st.integers(1, 6), st.sampled_from([True, False, "<cls>"]))
 SIGNS = ("<pad>", "<cls>", "<sep>")
 
 
@@ -64,11 +64,12 @@ def test_every_sentence_once_an_epoch(sentences, pieces, max_length, seed, numbe
     for batch in epoch(make(seed), number):
         check_keys(batch, "ids", "attention_mask", "targets")
         assert (batch["targets"][~batch["attention_mask"]] == -100).all()
+        assert (batch["ids"][~batch["attention_mask"]] == PAD).all()
 
 
 @given(SENTENCES, TOKENIZERS, st.integers(3, 20))
 def test_what_is_trained_on_comes_back_and_the_rest_is_counted(sentences, tokenizer, max_length):
-    tokenizer_signs = tokenizer.cls_id is not None
+    tokenizer_signs = tokenizer.sep_id is not None
     texts = [locate(tokenizer, " ".join(sentence.words)) for sentence in sentences]
     if not tokenizer_signs and not all(len(ids) for ids, _ in texts):
         with pytest.raises(ValueError, match="has no tokens: drop it"):
@@ -109,6 +110,12 @@ def test_real_tokenizers_see_every_word(kind):
     pieces = [b"".join(tokenizer.id_to_piece(int(i)) for i in part) for part in np.split(batch["ids"][0, :-1], firsts)[1:]]
     # From one first piece to the next: the words, and the spaces that a token has swallowed or that stand between.
     assert [piece.decode().strip(" ") for piece in pieces] == list(words)
+
+
+def test_a_row_may_be_one_token_where_there_are_no_signs():
+    sentence = TaggedSentence(("a", "b"), ("B-PER", "O"))
+    source = TaggedSentences([sentence], AnyPieces(0, 1, signs=False), NAMES, 1, 1)
+    assert source.batch(0)["targets"].tolist() == [[1]] and source.words_cut == 1
 
 
 def test_tagged_sentences_refuse():

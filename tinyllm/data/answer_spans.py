@@ -65,13 +65,12 @@ class AnswerSpans(RowBatches):
                 )
             answer = tokens_between(places, question.answers[0].start, question.answers[0].end) if question.answers else None
             self.unseen += bool(question.answers) and answer is None
+            # A further window begins where the last one has not reached the end: start + overlap < len(ids).
             for start in range(0, max(1, len(ids) - overlap), max(1, room - overlap)):
                 count = min(room, len(ids) - start)
                 inside = answer is not None and start <= answer[0] and answer[1] < start + count
                 first, last = (np.array(answer) - start + before).tolist() if answer and inside else (0, 0)
                 windows.append((number, start, count, first, last))
-                if start + count == len(ids):
-                    break
         self.windows = np.array(windows, dtype=np.int64)            # (windows, 5)
         self.lengths = self.windows[:, 2] + [len(self.asked[number]) + 3 for number in self.windows[:, 0]]
         super().__init__(len(self.windows), batch_size, seed, self.lengths)
