@@ -3,7 +3,8 @@
 Reading order: `words` (where text is cut before anything is learned), `merges` (byte pairs, learned), `encoding`
 (tokens with their places in the text), `base` (what every tokenizer shares), `characters` and `byte_bpe` (two
 tokenizers), `streaming` (text while it is being generated), `pipeline` (tokenizers of other people's models, part by
-part), `storage`, `own`, `gguf` and `loading` (files).
+part), `wordpiece` and `unigram` (the other two ways to learn a vocabulary), `storage`, `own`, `gguf` and `loading`
+(files).
 """
 
 from .base import SPECIAL_TOKENS, Tokenizer
@@ -14,8 +15,10 @@ from .gguf import from_gguf
 from .loading import load
 from .pipeline import PipelineTokenizer
 from .streaming import StreamDecoder
+from .unigram import UnigramTokenizer
+from .wordpiece import WordPieceTokenizer
 
 __all__ = [
     "SPECIAL_TOKENS", "ByteBPETokenizer", "CharTokenizer", "Encoding", "PipelineTokenizer", "StreamDecoder", "Tokenizer",
-    "from_gguf", "load",
+    "UnigramTokenizer", "WordPieceTokenizer", "from_gguf", "load",
 ]  # fmt: skip

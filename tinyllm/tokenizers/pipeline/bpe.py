@@ -41,8 +41,8 @@ class BPE(Model):
         self._cuts = "▁" in vocab and not prefix and not suffix and not any(map(_SAFE_CUT.search, made))
 
     def split(self, word: str) -> Tokens:
-        if self.ignore_merges and word in self.vocab:
-            return [self.vocab[word]], [(0, len(word))]
+        if self.ignore_merges and word in self.written:
+            return [self.written[word]], [(0, len(word))]
         if self._cuts and len(word) > self.longest_remembered and len(parts := _SAFE_CUT.split(word)) > 1:
             ids, spans, start = [], [], 0
             for part in parts:
@@ -91,7 +91,7 @@ class BPE(Model):
         for i, character in enumerate(word):
             name = (self.prefix if i else "") + character + (self.suffix if i == last else "")
             n_bytes = len(character.encode("utf-8", "surrogatepass"))
-            if (found := self.vocab.get(name)) is not None:
+            if (found := self.written.get(name)) is not None:
                 if unknown:
                     ids.append(unknown_id(self.vocab, self.unknown, word))
                     lengths.append(unknown)

@@ -102,6 +102,25 @@ def template(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]
     }  # fmt: skip
 
 
+def frame(ids: Mapping[str, int]) -> Json | None:
+    """Our own frame, as `Tokenizer.encoding` puts it: <cls> … <sep>, the second text with its <sep> in segment 1; else
+    <bos> … <eos>, as far as they exist."""
+    if "<cls>" in ids and "<sep>" in ids:
+        made = template([("<cls>", ids["<cls>"])], [("<sep>", ids["<sep>"])])
+        assert made
+        del made["pair"][3]                         # one <cls> is enough
+        return made
+    bos, eos = ([(name, ids[name])] if name in ids else [] for name in ("<bos>", "<eos>"))
+    made = template(bos, eos)
+    if made:
+        signs = [piece for piece in made["pair"] if "SpecialToken" in piece]
+        made["pair"] = [
+            *signs[: len(bos)], {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}},
+            *signs[len(signs) - len(eos) :],
+        ]  # fmt: skip
+    return made
+
+
 def _special(vocab: Mapping[str, int], names: Iterable[str]) -> list[Json]:
     found = sorted((vocab[name], name) for name in names if name in vocab)
     return [added_token(token_id, name, lstrip=name == "<mask>") for token_id, name in found]

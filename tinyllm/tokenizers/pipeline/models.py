@@ -23,6 +23,7 @@ class Model(ABC):
     """A vocabulary and a rule; words it has met it remembers.
 
     - `vocab`: from each token's name to its id.
+    - `written`: the same without the control signs; only these can text become.
     """
 
     words_limit = 1 << 16
@@ -30,6 +31,7 @@ class Model(ABC):
 
     def __init__(self, vocab: dict[str, int]) -> None:
         self.vocab = vocab
+        self.written = vocab
         self._words: dict[str, Tokens] = {}
 
     def tokens(self, word: str) -> Tokens:
@@ -42,6 +44,11 @@ class Model(ABC):
                     self._words.clear()
                 self._words[word] = known
         return known
+
+    def reserve(self, signs: frozenset[str]) -> None:
+        """From now on no text becomes one of these tokens."""
+        self.written = {token: i for token, i in self.vocab.items() if token not in signs}
+        self._words.clear()
 
     def names(self) -> dict[int, str]:
         """From each id to its token's name."""
@@ -60,7 +67,7 @@ class WordLevel(Model):
         self.unknown = unknown
 
     def split(self, word: str) -> Tokens:
-        found = self.vocab.get(word)
+        found = self.written.get(word)
         return [unknown_id(self.vocab, self.unknown, word) if found is None else found], [(0, len(word))]
 
 

@@ -37,8 +37,8 @@ class PipelineTokenizer(Tokenizer):
 
     It does what the `tokenizers` library does with the same file, id for id and offset for offset, with two
     differences that make it behave like every other tokenizer here: the name of a special token in a text is text
-    unless `allow_special` is said, and the file's "padding" and "truncation" are kept but left to whoever makes
-    batches.
+    unless `allow_special` is said (the library's Unigram knows it by name all the same), and the file's
+    "padding" and "truncation" are kept but left to whoever makes batches.
 
     - `vocab_size`: one more than the largest id. Ids that the file leaves out have no token.
     - `special_ids`: the added tokens that are marked special. `chat_template`: the Jinja template that came with it.
@@ -62,6 +62,7 @@ class PipelineTokenizer(Tokenizer):
         names = self.model.names()
         added = read_added_tokens(top.several("added_tokens") if content.get("added_tokens") else [], self.model.vocab)
         names |= {token.id: token.content for token in added}
+        self.model.reserve(frozenset(token.content for token in added if token.special))
 
         self._content = content
         self._pre_tokenize = read_pre_tokenizer(top.inside("pre_tokenizer")) if content.get("pre_tokenizer") else None

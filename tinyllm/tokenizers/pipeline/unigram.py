@@ -32,6 +32,10 @@ class Unigram(Model):
         self._unknown_score = min((score for _, score in pieces), default=0.0) - UNKNOWN_PENALTY
         self._longest = max(map(len, self.scores), default=0)
 
+    def reserve(self, signs: frozenset[str]) -> None:
+        super().reserve(signs)
+        self.scores = {token: self.pieces[i][1] for token, i in self.written.items()}
+
     def names(self) -> dict[int, str]:
         return dict(enumerate(token for token, _ in self.pieces))
 
@@ -44,8 +48,8 @@ class Unigram(Model):
         return ids, spans
 
     def _ids_of(self, piece: str) -> list[int]:
-        if piece in self.vocab:
-            return [self.vocab[piece]]
+        if piece in self.written:
+            return [self.written[piece]]
         if self.byte_fallback and (of_bytes := bytes_of(piece, self.vocab)):
             return of_bytes
         if self.unknown_id is None:

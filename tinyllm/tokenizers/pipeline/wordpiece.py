@@ -25,7 +25,7 @@ class WordPiece(Model):
         while start < len(word) <= self.longest_word:
             prefix = self.prefix if start else ""
             for end in range(min(len(word), start + self._longest), start, -1):
-                found = self.vocab.get(prefix + word[start:end])
+                found = self.written.get(prefix + word[start:end])
                 if found is not None:
                     break
             else:
