@@ -47,11 +47,14 @@ REFUSED = {
         "writes more than",
     ),
     "a sum that doubles": (
-        "{% set a = namespace(x='ab') %}{% for i in range(40) %}{% set a.x = a.x + a.x %}{% endfor %}", "a sum is longer"
+        "{% set a = namespace(x='ab') %}{% for i in range(40) %}{% set a.x = a.x + a.x %}{% endfor %}", r"\+ would make"
     ),
-    "a long text": ("{{ 'a' * 10**9 }}", "a product is longer"),
-    "a long list": ("{{ [1] * 10**9 }}", "a product is longer"),
-    "a large number": ("{{ 9 ** 9 ** 9 }}", "is too large"),
+    "a long text": ("{{ 'a' * 10**9 }}", r"\* would make"),
+    "a number that squares": (
+        "{% set a = namespace(x=9) %}{% for i in range(40) %}{% set a.x = a.x * a.x %}{% endfor %}", r"\* would make"
+    ),
+    "a long list": ("{{ [1] * 10**9 }}", r"\* would make"),
+    "a large number": ("{{ 9 ** 99999999 }}", r"\*\* would make"),
     "a macro without end": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
     "much output": ("{% for i in range(9000) %}{{ 'a' * 1000 }}{% endfor %}", "writes more than"),
     "the way to all classes": ("{{ ''.__class__.__mro__ }}", "unsafe"),
@@ -68,6 +71,11 @@ REFUSED = {
 def test_refused(source, message):
     with pytest.raises(ValueError, match=message):
         ChatTemplate(source).render(ASKS)
+
+
+def test_plain_arithmetic_is_not_refused():
+    source = "{{ 1700000000 + 1 }} {{ 3000000 * 2000 }} {{ 2 ** 40 }} {{ 2 ** -1 }} {{ 3 * 'ab' }} {{ [1] + [2] }}"
+    assert ChatTemplate(source).render(ASKS) == "1700000001 6000000000 1099511627776 0.5 ababab [1, 2]"
 
 
 def test_bounds_start_anew_with_each_rendering():

@@ -67,12 +67,8 @@ def chat_environment() -> Any:
         rounds_left = 0                                 # whoever renders sets it
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if operator == "+" and _size(left) + _size(right) > LARGEST_TEXT:
-                raise error(f"a sum is longer than {LARGEST_TEXT:,}")
-            if operator == "*" and _size(left) * _size(right) > LARGEST_TEXT:
-                raise error(f"a product is longer than {LARGEST_TEXT:,}")
-            if operator == "**" and not (abs(left) <= LARGEST_TEXT and abs(right) <= 64):
-                raise error(f"the power {left!r} ** {right!r} is too large")
+            if _size_of_result(operator, left, right) > LARGEST_TEXT:
+                raise error(f"{operator} would make something larger than {LARGEST_TEXT:,}")
             return super().call_binop(context, operator, left, right)
 
     class Generation(extension):
@@ -90,9 +86,18 @@ def chat_environment() -> Any:
     return environment
 
 
+def _size_of_result(operator: str, left: Any, right: Any) -> float:
+    """Of a sum, product or power, before it is made: the characters of a text, the items of a list, the bits of a number."""
+    if operator == "**":
+        return _size(left) * abs(right)
+    for one, other in ((left, right), (right, left)):
+        if operator == "*" and hasattr(one, "__len__"):
+            return len(one) * abs(other)
+    return _size(left) + _size(right)
+
+
 def _size(value: Any) -> int:
-    """The length of a text or list; a number is what it repeats one by."""
-    return abs(int(value)) if isinstance(value, int | float) else len(value) if hasattr(value, "__len__") else 1
+    return len(value) if hasattr(value, "__len__") else value.bit_length() if isinstance(value, int) else 1
 
 
 def _jinja2() -> Any:
