@@ -103,4 +103,5 @@ def test_the_transformer(norm_first, bias, activation, tied, n_decoder_layers, p
     ours = {name: p.grad for name, p in model.named_parameters()}
     assert ours.keys() == theirs.keys()
     order = sorted(ours)
-    assert_all_equal(order, [ours[n] for n in order], [theirs[n] for n in order])
+    rounding = 1e-4 if dtype == np.float32 else None            # a gradient through two softmaxes is small, its terms are not
+    assert_all_equal(order, [ours[n] for n in order], [theirs[n] for n in order], tolerance=rounding)
