@@ -284,3 +284,13 @@ def test_added_tokens_and_the_space_around_them():
     assert made.encode("<l>x") == [6] and made.encode("<l>b", allow_special=True) == [3, 2]
     assert made.encode("<l>b") == [0]
     assert made.special_ids == (3,) and made.vocab_size == 7
+
+
+def test_normalising_does_not_grow_without_end():
+    doubled = {"type": "Replace", "pattern": {"String": "a"}, "content": "aaaa"}
+    grow = part(read_normalizer, "Sequence", normalizers=[doubled] * 4)
+    assert len(grow(Aligned("a" * 10)).text) == 2560
+    with pytest.raises(ValueError, match="more than 64 characters of one"):
+        grow(Aligned("a" * 1000))
+    with pytest.raises(ValueError, match="at most 256"):
+        part(read_normalizer, "Prepend", prepend="▁" * 257)

@@ -19,7 +19,7 @@ _LLAMA3 = (
 _LLAMA3_NAMES = ("llama-bpe", "llama3", "llama-v3")
 # What the file's name for its rule stands for: the pre-tokenizers before the bytes, where GPT-2's own rule is not it.
 _GPT2_AFTER: dict[str, list[dict[str, Any]]] = {
-    **{name: [] for name in ("default", "gpt-2", "olmo", "phi-2", "mpt", "jina-es", "jina-de")},
+    **{name: [] for name in ("gpt-2", "olmo", "phi-2", "mpt", "jina-es", "jina-de")},
     **{name: _DIGITS for name in ("smollm", "starcoder", "refact", "command-r", "codeshell")},
 }
 _INSTEAD: dict[str, str] = {
@@ -74,7 +74,7 @@ def from_gguf(metadata: Mapping[str, Any]) -> PipelineTokenizer:
 
 
 def _byte_pairs(vocab: dict[str, int], said: _Metadata, added: list[Any], frame: Any) -> dict[str, Any]:
-    pre = said.get("pre", "default")
+    pre = said.get("pre", "default")            # llama.cpp's default is a rule of its own
     if pre in _INSTEAD:
         steps = [split(_INSTEAD[pre]), byte_level(False, use_regex=False)]
     elif pre in _GPT2_AFTER:

@@ -10,7 +10,9 @@ from .aligned import Aligned
 from .entries import Entry
 from .models import LARGEST_ID, check_lengths
 from .normalizers import Normalizer
-from .unicode import WHITE_SPACE, word
+from .patterns import Pattern
+from .pre_tokenizers import WORD
+from .unicode import WHITE_SPACE
 
 MOST_TOKENS = 1 << 16
 Found = tuple[Aligned, int | None]      # a stretch of text, and the id of the added token that it is, if it is one
@@ -91,8 +93,11 @@ class _Finder:
         return found
 
 
+_WORD = Pattern(f"[{WORD}]")
+
+
 def _is_word(character: str) -> bool:
-    return (bool(character) and any(low <= ord(character) <= high for low, high in word())) or character in ("\u200c", "\u200d")
+    return any(True for _ in _WORD.matches(character))
 
 
 def read_added_tokens(entries: list[Entry], vocab: dict[str, int]) -> list[AddedToken]:

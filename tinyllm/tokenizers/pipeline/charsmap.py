@@ -23,6 +23,7 @@ from .aligned import Aligned, CharacterTable
 from .forms import Change
 from .graphemes import graphemes
 
+LONGEST_TEXT = 256          # bytes of a replacement; Unicode's longest takes 33
 LONGEST_GRAPHEME = 5        # bytes; longer ones are looked up character by character
 
 
@@ -40,6 +41,8 @@ class CharacterMap:
             self._units = np.frombuffer(data, "<u4", size // 4, 4).tolist()
             self._texts = data[4 + size :]
             self._texts.decode()
+            if max(map(len, self._texts.split(b"\0"))) > LONGEST_TEXT:
+                raise ValueError(f"a replacement of more than {LONGEST_TEXT} bytes")
         except (binascii.Error, ValueError) as error:
             raise ValueError(f"the precompiled_charsmap is damaged: {error}") from error
         self._of_text = CharacterTable(self._look_up)

@@ -19,6 +19,9 @@ from .unicode import WHITE_SPACE
 
 Normalizer = Callable[[Aligned], Aligned]
 
+MOST_GROWTH, SMALL = 64, 4096       # characters that one may become; what a short text may become
+LONGEST_CONTENT = 256               # characters put in the place of a match, or in front of a text
+
 
 def read_normalizer(entry: Entry) -> Normalizer:
     """The normalizer that an entry describes. Raises ValueError, naming the entry, for one that is not known here."""
@@ -34,11 +37,14 @@ def per_character(rule: Callable[[str], str]) -> Normalizer:
 
 
 def in_order(steps: list[Normalizer]) -> Normalizer:
-    """One after the other."""
+    """One after the other. Raises ValueError where the text grows out of all proportion, which a few steps could do."""
 
     def normalize(piece: Aligned) -> Aligned:
+        most = SMALL + MOST_GROWTH * len(piece.text)
         for step in steps:
             piece = step(piece)
+            if len(piece.text) > most:
+                raise ValueError(f"normalising makes more than {MOST_GROWTH} characters of one: the file is not usable")
         return piece
 
     return normalize
@@ -129,7 +135,7 @@ def pattern_of(entry: Entry) -> Pattern:
 
 def _replace(entry: Entry) -> Normalizer:
     """Each match becomes `content`, in the place of the match's last character."""
-    pattern, content = pattern_of(entry), entry.text("content")
+    pattern, content = pattern_of(entry), _short(entry, "content")
 
     def replace(piece: Aligned) -> Aligned:
         text, parts = piece.text, pattern.parts(piece.text)
@@ -150,8 +156,15 @@ def _replace(entry: Entry) -> Normalizer:
     return replace
 
 
+def _short(entry: Entry, key: str) -> str:
+    value = entry.text(key)
+    if len(value) > LONGEST_CONTENT:
+        raise ValueError(f'"{entry.place}.{key}" has {len(value)} characters: at most {LONGEST_CONTENT} are taken')
+    return value
+
+
 def _prepend(entry: Entry) -> Normalizer:
-    prefix = entry.text("prepend")
+    prefix = _short(entry, "prepend")
     return lambda piece: piece.prefixed(prefix) if piece.text else piece
 
 

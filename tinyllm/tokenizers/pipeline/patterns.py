@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 
 from . import unicode
 from .entries import LONGEST_STRING
@@ -52,7 +52,7 @@ def literal(text: str) -> str:
     return re.sub(r"[^\w\s]", r"\\\g<0>", text)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _compiled(source: str, last: int) -> re.Pattern[str]:
     if len(source) > LONGEST_STRING:
         raise ValueError(f"a pattern of {len(source)} characters: at most {LONGEST_STRING} make sense")

@@ -12,7 +12,7 @@ import numpy as np
 from ..base import Tokenizer
 from ..encoding import Encoding
 from ..storage import write_json
-from .added import AddedTokens, read_added_tokens
+from .added import AddedTokens, Found, read_added_tokens
 from .bpe import read_bpe
 from .decoders import byte_of_name, bytes_of_name, read_decoder
 from .entries import Entry
@@ -85,7 +85,8 @@ class PipelineTokenizer(Tokenizer):
         kinds = _decoder_kinds(self._content.get("decoder"))
         self._piece_of = {i: _piece(self.added.decoded_as.get(i, name), kinds) for i, name in names.items()}
 
-    def _stretches(self, text: str, allow_special: bool) -> Iterable[tuple[Any, int | None]]:
+    def _stretches(self, text: str, allow_special: bool) -> Iterable[Found]:
+        """The words of a text, with the added tokens between them."""
         if not isinstance(text, str):
             raise TypeError(f"a tokenizer encodes text (str), got {type(text).__name__}")
         for piece, token_id in self.added.split(text, allow_special):
