@@ -145,17 +145,20 @@ def all_ways(word):
         yield list(itertools.pairwise(places)) if word else []
 
 
-PIECES = [("<unk>", 0.0), ("a", -2.0), ("b", -2.5), ("ab", -3.0), ("ba", -4.25), ("aba", -5.5), ("bb", -7.0), ("é", -6.0)]
+PIECES = st.fixed_dictionaries(
+    {piece: st.floats(-9, -1) for piece in "abé"},
+    optional={piece: st.floats(-12, -1) for piece in ("ab", "ba", "aba", "bb", "éa", "abab")},
+)
 
 
-@given(st.text("abé", max_size=8))
-def test_unigram_finds_the_most_probable_row(word):
-    model, scores = Unigram(PIECES, 0), dict(PIECES)
-    ids, spans = model.tokens(word)
-    assert [PIECES[i][0] for i in ids] == [word[a:b] for a, b in spans]
+@given(PIECES, st.text("abé", max_size=8))
+def test_unigram_finds_the_most_probable_row(scores, word):
+    pieces = [("<unk>", 0.0), *scores.items()]
+    ids, spans = Unigram(pieces, 0).tokens(word)
+    assert [pieces[i][0] for i in ids] == [word[a:b] for a, b in spans]
     assert spans in list(all_ways(word))
     ways = [sum(scores.get(word[a:b], -1e9) for a, b in way) for way in all_ways(word)]
-    assert sum(scores[PIECES[i][0]] for i in ids) == pytest.approx(max(ways))
+    assert sum(scores[pieces[i][0]] for i in ids) == pytest.approx(max(ways))
 
 
 def test_unigram_by_example():
@@ -163,6 +166,11 @@ def test_unigram_by_example():
     assert model.tokens("axxa") == ([1, 0, 1], [(0, 1), (1, 3), (3, 4)])
     assert model.tokens("aéx") == ([1, 0], [(0, 1), (1, 3)])     # a run is one: x has no byte token here
     assert model.tokens("aé") == ([1, 2, 3], [(0, 1), (1, 2), (1, 2)])
+    # The unknown costs 10 more than the least probable token: so x, unknown, is better spelt as part of ax, and y not.
+    model = Unigram([("<unk>", -1.0), ("a", -2.0), ("ax", -12.9), ("ay", -33.0)], 0)
+    assert model.tokens("ax")[0] == [2] and model.tokens("ay")[0] == [3]
+    model = Unigram([("<unk>", -1.0), ("a", -2.0), ("ay", -9.0), ("b", -30.0)], 0)
+    assert model.tokens("aya")[0] == [2, 1] and model.tokens("yxa") == ([0, 1], [(0, 2), (2, 3)])
     with pytest.raises(ValueError, match="no token for the unknown"):
         Unigram([("a", -1.0)], None).tokens("ab")
 
@@ -294,3 +302,48 @@ def test_normalising_does_not_grow_without_end():
         grow(Aligned("a" * 1000))
     with pytest.raises(ValueError, match="at most 256"):
         part(read_normalizer, "Prepend", prepend="▁" * 257)
+
+
+def test_offsets_are_trimmed_and_template_segments_set():
+    vocab = {t: i for i, t in enumerate(["a", "Ġ", "Ġa", "ĠĠa", "aĠ", "<s>"])}
+    model = contents.byte_pairs(vocab, ["Ġ a", "Ġ Ġa", "a Ġ"])
+    signs = [contents.added_token(5, "<s>", lstrip=True)]
+
+    def spans(text, space, **parts):
+        post = contents.byte_level(space)
+        content = contents.content(model, signs, pre_tokenizer=contents.byte_level(space, use_regex=False), post_processor=post)
+        return PipelineTokenizer(content | parts).encoding(text, allow_special=True).offsets
+
+    assert spans("a", True) == [(0, 1)]                 # Ġa: the space was added, and is not in the text
+    assert spans(" a", False) == [(1, 2)] and spans("  a", False) == [(2, 3)]
+    assert spans("a a", False) == [(0, 1), (2, 3)]
+    assert spans("a  <s>", False) == [(0, 1), (3, 6)]
+    frame = contents.template([("<s>", 5)], [])
+    frame["pair"][0]["SpecialToken"]["type_id"] = 3
+    found = PipelineTokenizer(contents.content(model, signs, post_processor=frame)).encoding("aa", "aaa")
+    assert found.segment_ids == [3, 0, 0, 1, 1, 1, 1] and found.special == [True, *[False] * 2, True, *[False] * 3]
+
+
+def test_pieces_of_each_decoder():
+    def pieces(*tokens, **decoder):
+        vocab = {t: i for i, t in enumerate(tokens)}
+        content = contents.content({"type": "WordLevel", "vocab": vocab, "unk_token": tokens[0]}, decoder=decoder or None)
+        made = PipelineTokenizer(content)
+        return [made.id_to_piece(i).decode() for i in range(made.vocab_size)]
+
+    assert pieces("a", "##b", type="WordPiece", prefix="##", cleanup=True) == [" a", "b"]
+    assert pieces("Ġa", "Ã©", type="ByteLevel") == [" a", "é"]
+    assert pieces("▁a", "<0x41>", type="ByteFallback") == [" a", "A"]
+    assert pieces("▁a", "<0x41>", type="Metaspace", replacement="▁") == [" a", "<0x41>"]
+    assert pieces("a</w>", "b", type="BPEDecoder", suffix="</w>") == ["a ", "b"]
+    assert pieces("a", "b") == [" a", " b"]
+
+
+def test_models_that_do_not_say_their_type():
+    vocab = {"[UNK]": 0, "a": 1, "##b": 2, "ab": 3, "b": 4}
+    kinds = [
+        ({"vocab": vocab, "merges": ["a b"]}, "BPE"), ({"vocab": [["a", -1.0]], "unk_id": 0}, "Unigram"),
+        ({"vocab": vocab, "max_input_chars_per_word": 9}, "WordPiece"), ({"vocab": vocab, "unk_token": "[UNK]"}, "WordLevel"),
+    ]  # fmt: skip
+    for model, kind in kinds:
+        assert type(PipelineTokenizer(contents.content(model)).model).__name__ == kind
