@@ -57,6 +57,10 @@ def test_amounts(length, p, mean):
         assert abs(spans - hidden / mean) <= max(0.5, 1 - hidden / mean) + 1e-9
 
 
+def test_amounts_at_their_bounds():
+    assert [noise_amount(*sizes) for sizes in ((2, 0.99, 1.0), (5, 0.6, 1.0), (9, 0.99, 1.0))] == [(1, 1), (3, 3), (8, 2)]
+
+
 def test_every_choice_of_spans_is_equally_likely():
     # 3 of 7 tokens in 2 spans that lie apart: choices of places whose runs are two.
     def runs(places):
@@ -111,9 +115,19 @@ def test_evaluation_reads_every_token_once_and_is_fixed(context, more, one, othe
             for ids, target in zip(batch["ids"].tolist(), batch["targets"].tolist(), strict=True)
         ]
         read[size] = [batch["ids"].tolist() for batch in source.evaluation(size)]
+        assert {len(text) for text in texts[:-1]} <= {context} and len(texts[-1]) <= context
+        assert max(len(batch["ids"]) for batch in source.evaluation(size)) <= size
         flat = [token for text in texts for token in text]
         assert flat == source.tokens[: len(flat)].tolist() and len(source.tokens) - len(flat) in (0, 1)
     assert [row for batch in read[one] for row in batch] == [row for batch in read[other] for row in batch]
+
+
+def test_every_window_is_drawn():
+    source = make(43, 40, 8)
+    batches = [source.batch(step) for step in range(20)]
+    pairs = [pair for batch in batches for pair in zip(batch["ids"].tolist(), batch["targets"].tolist(), strict=True)]
+    first = {restore(ids[:-1], target[:-1])[0][0] for ids, target in pairs}
+    assert first == set(source.tokens[:4].tolist())
 
 
 def test_spans_change_from_step_to_step():
@@ -137,6 +151,7 @@ def test_sentinels_are_found_by_name():
 
 
 def test_span_corruption_refuses():
+    assert SpanCorruption(np.arange(200), 100, 2, SENT[:6], START).batch(0)["targets"].shape == (2, 15 + 6)
     with pytest.raises(ValueError, match="5 sentinels for 5 spans and the end: take a context below 100"):
         SpanCorruption(np.arange(200), 100, 2, SENT[:5], START)
     with pytest.raises(ValueError, match="the text has 8 tokens, context 9 needs at least 9"):

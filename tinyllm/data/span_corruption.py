@@ -25,9 +25,9 @@ class NamesTokens(Protocol):
 class SpanCorruption:
     """Shuffled windows of a token sequence with spans replaced by sentinels; the target spells the spans out.
 
-        window        Thank you for inviting me to your party last week
-        ids           Thank you <0> me to your party <1> week
-        targets       <0> for inviting <1> last <2>
+        window        The old owl counts seven mice in the barn tonight
+        ids           The old <0> seven mice in the <1> tonight
+        targets       <0> owl counts <1> barn <2>
 
     A batch holds "ids" (B, S), "attention_mask" (B, S), "decoder_ids" and "targets" (B, T), as `SequencePairs`. Every window of
     `context` tokens loses the same number of tokens in the same number of spans, so S (`source_length`) and T
