@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 from tests.models.support import CONTEXT, LENGTHS, OPTIONS, SEEDS, SIDES, VOCABULARY, config, made, others, padded
 from tests.nn.support import check_every_parameter_learns, close, gradcheck_module
+from tinyllm import Tensor, manual_seed
 from tinyllm import functional as F
-from tinyllm import manual_seed
 from tinyllm.models import Autoencoder, AutoencoderConfig, Bert, SequenceClassifier
 from tinyllm.optim import AdamW, decay_groups
 
@@ -68,6 +68,7 @@ def test_everything_but_the_targets_learns(norm_first):
     model, rng = autoencoder(bias=False, norm_first=norm_first)
     ids = np.concatenate([rng.permutation(VOCABULARY), [0]])[None]
     frozen = model.target
+    assert not frozen.weight.requires_grad
     before = frozen.weight.data.copy()
     y = model(ids)
     y.backward(rng.standard_normal(y.shape))
@@ -87,8 +88,11 @@ def test_the_target_of_a_token_is_its_row_and_its_row_is_nearest_to_it():
     assert abs(model.target.weight.data.std() - 1) < 0.05
     np.testing.assert_array_equal(model.nearest(x), ids)
     np.testing.assert_array_equal(model.nearest(x + 0.1 * np.random.default_rng(1).standard_normal(x.shape)), ids)
-    brute = np.argmin(((x[:, :, None] * 3 - model.target.weight.data) ** 2).sum(axis=-1), axis=-1)
-    np.testing.assert_array_equal(model.nearest(x * 3), brute)
+    table = model.target.weight.data
+    table *= np.linspace(0.05, 2, 300)[:, None]                     # long and short ones: the longest are no nearer for that
+    for x_hat in (0.5 * x, x, Tensor(2 * x)):
+        brute = np.argmin(((np.array(x_hat.data)[:, :, None] - table) ** 2).sum(axis=-1), axis=-1)
+        np.testing.assert_array_equal(model.nearest(x_hat), brute)
 
 
 @pytest.mark.parametrize("hide", [0.0, 0.3])

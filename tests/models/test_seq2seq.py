@@ -222,6 +222,15 @@ def test_the_start_is_scaled_by_the_branches_of_each_stack():
             assert abs(p.data.std() / (0.02 / np.sqrt(branches) if ends else 0.02) - 1) < 0.06, name
 
 
+def test_norms_last_leave_the_embeddings_alone():
+    """As in the paper; BERT has one more norm there."""
+    model = Seq2Seq(config(Seq2SeqConfig, norm_first=False))
+    for stack in (model.encoder, model.decoder):
+        assert stack.embedding_norm is None and stack.norm is None
+    before = Seq2Seq(config(Seq2SeqConfig))
+    assert before.encoder.embedding_norm is None and before.encoder.norm is not None
+
+
 def test_tokens_are_not_drowned_by_waves():
     model = Seq2Seq(Seq2SeqConfig(500, d_model=64))
     assert close(model.embed(np.arange(500)[None]).data[0], 8 * model.embedding.weight.data, 1e-6)
