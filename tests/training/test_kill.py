@@ -12,21 +12,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli import task_data
 from tests.project.source import ROOT
+from tinyllm.cli.tasks import TASKS
 from tinyllm.training import read_records
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
-OPTIONS = [
-    "--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4",
-    "--dropout", "0.2", "--eval-every", "2", "--workers", "2", "--seed", "3", "--quiet", "--resume",
-]
+SAME = ["--dropout", "0.2", "--eval-every", "2", "--workers", "2", "--seed", "3", "--quiet", "--resume"]
+OPTIONS = ["--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "4"]
 
 
 def start(text: Path, out: Path, steps: int) -> subprocess.Popen:
     """A run, or its continuation: the same command starts and resumes."""
-    command = [sys.executable, "-m", "tinyllm", "pretrain", "--text", str(text), "--steps", str(steps), "--out", str(out)]
-    return subprocess.Popen(command + OPTIONS, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return launch(["pretrain", "--text", str(text), *OPTIONS, *SAME, "--steps", str(steps), "--out", str(out)])
+
+
+def launch(arguments: list[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tinyllm", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -74,3 +78,24 @@ def test_killed_again_and_again(tmp_path, kills, steps):
         assert in_saving, "no kill came while a checkpoint was being written"
     finish(start(text, tmp_path / "parts", steps))
     compare(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_killed_and_ends_with_the_same_numbers(tmp_path, task):
+    """Those of its test too, which is made after training."""
+    file = task_data.write(tmp_path, task)
+    if task == "language":
+        finish(start(task_data.write(tmp_path, task), tmp_path / "before", 2))
+
+    def run(out: str) -> subprocess.Popen:
+        return launch(task_data.command(task, file, tmp_path / "before", tmp_path / out, "--steps", 40, *SAME))
+
+    finish(run("whole"))
+    rng, interrupted = np.random.default_rng(1), 0
+    for _ in range(3):
+        interrupted += killed(run("parts"), tmp_path / "parts", float(rng.uniform(0, 0.15)))
+    assert interrupted, "the run was over too soon: it needs more steps"
+    finish(run("parts"))
+    compare(tmp_path / "whole", tmp_path / "parts")
+    assert (tmp_path / "whole" / "test.json").read_bytes() == (tmp_path / "parts" / "test.json").read_bytes()
