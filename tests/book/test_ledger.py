@@ -130,7 +130,8 @@ def test_the_formulas_that_the_ledger_lists_are_named_in_docstrings():
     ],
 )
 def test_a_formula_named_by_a_stranger_is_noticed(path, text, expected):
-    assert len(list(strangers(parse(path, text), ENTRIES))) == expected
+    not_yet = {"F9": replace(ENTRIES["F9"], lessons=(), functions=(), tests=())}
+    assert len(list(strangers(parse(path, text), ENTRIES | not_yet))) == expected
 
 
 # ---------------------------------------------------------------- tests
