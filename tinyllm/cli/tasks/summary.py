@@ -19,7 +19,7 @@ from .translation import Translation
 class Summary(Translation):
     """Docstrings and their first lines, or pairs of a table. All but data and measures is as in translation."""
 
-    recipe: ClassVar[dict[str, Any]] = {**RECIPE, "steps": 3000, "eval_every": 250}
+    recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 32, "steps": 2000, "eval_every": 250}
     model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 256}
     examples = """\
   tinyllm finetune --task summary --out runs/summary
