@@ -136,5 +136,8 @@ def test_what_it_answers_in_a_conversation(ours: Any, theirs: Any) -> None:
         messages = talk.messages[:-1]
         ids = encode_chat(tokenizer, talk.template.render(messages), messages)
         with torch.no_grad():
-            row = theirs.generate(torch.tensor([ids]), max_new_tokens=NEW_TOKENS // 2, do_sample=False, pad_token_id=2)[0]
+            row = theirs.generate(
+                torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False,
+                max_new_tokens=NEW_TOKENS // 2, pad_token_id=2,
+            )[0]
         assert answer == tokenizer.decode(row[len(ids) :].tolist(), skip_special=True)
