@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyllm.cli.tasks import answers
+from tinyllm.cli.tasks import answers, find
 from tinyllm.cli.tasks.bags import Bags
 from tinyllm.cli.tasks.chat import pieces
 from tinyllm.cli.tasks.embeddings import ranks
@@ -63,6 +64,22 @@ def test_a_description_tells_sets_apart():
     others = [Sides(["a"], ["b", "c"], ["d"], "here", "texts"), Sides(["a", "B"], ["c"], ["d"], "here", "texts")]
     assert len({side.description["sha256"] for side in (one, *others)}) == 3
     assert Sides(["a", "b"], ["c"], ["d"], "there", "texts").description["sha256"] == one.description["sha256"]
+
+
+SLOW = pytest.mark.slow                 # they read all of Python's documentation, once
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["entities", "answers", "translation", "chat", pytest.param("summary", marks=SLOW), pytest.param("embeddings", marks=SLOW)],
+)
+def test_the_set_that_comes_along_is_split_without_a_leak(task):
+    learner = find(task)(argparse.Namespace(seed=0))
+    sides = learner.own()
+    assert min(len(side) for side in (sides.train, sides.valid, sides.test)) > 20
+    seen = {key for row in sides.train for key in learner.keys(row)}
+    assert not any(key in seen for row in sides.test for key in learner.keys(row))
+    assert all(text.strip() for text in learner.texts(sides))
 
 
 # ---------------------------------------------------------------- starts
