@@ -45,7 +45,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("source, text, matches", EXAMPLES)
+@pytest.mark.parametrize("source, text, matches", EXAMPLES, ids=map(str, range(len(EXAMPLES))))
 def test_examples(source, text, matches):
     found = [text[start:end] for start, end in Pattern(source).matches(text)]
     assert found == matches

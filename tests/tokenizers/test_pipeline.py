@@ -18,7 +18,7 @@ from tinyllm.tokenizers.pipeline.decoders import read_decoder
 from tinyllm.tokenizers.pipeline.entries import Entry
 from tinyllm.tokenizers.pipeline.forms import to_form
 from tinyllm.tokenizers.pipeline.graphemes import graphemes
-from tinyllm.tokenizers.pipeline.normalizers import read_normalizer
+from tinyllm.tokenizers.pipeline.normalizers import is_chinese, read_normalizer
 from tinyllm.tokenizers.pipeline.pre_tokenizers import read_pre_tokenizer
 from tinyllm.tokenizers.pipeline.unigram import Unigram
 from tinyllm.tokenizers.pipeline.wordpiece import WordPiece
@@ -67,6 +67,13 @@ NORMALIZED = [
     ("Lowercase", {}, "AİΣ", "ai\u0307σ", [(0, 1), (1, 2), (1, 2), (2, 3)]),
     ("StripAccents", {}, "e\u0301\u0903x", "ex", [(0, 1), (3, 4)]),
     ("Strip", {"strip_left": True, "strip_right": False}, " \u3000a ", "a ", [(2, 3), (3, 4)]),
+    ("Strip", {"strip_left": True, "strip_right": True}, " \t ", "", []),
+    ("Strip", {"strip_left": True, "strip_right": True}, "   a   ", "a", [(3, 4)]),
+    ("Replace", {"pattern": {"String": "b"}, "content": "x"}, "aab", "aax", [(0, 1), (1, 2), (2, 3)]),
+    ("Replace", {"pattern": {"Regex": "b+"}, "content": "xy"}, "abb", "axy", [(0, 1), (2, 3), (2, 3)]),
+    ("Precompiled", {"precompiled_charsmap": EXAMPLE_TEXT}, "e\u0301e\u0301\u0301\u0301", "ée\u0301\u0301\u0301",
+     [(0, 1), (2, 3), (3, 4), (4, 5), (5, 6)]),
+    ("Nmt", {}, "\x0ba\x0c", "a ", [(1, 2), (2, 3)]),
     ("Strip", {"strip_left": False, "strip_right": True}, " a  ", " a", [(0, 1), (1, 2)]),
     ("Replace", {"pattern": {"String": "ab"}, "content": "xyz"}, "1ab2", "1xyz2", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]),
     ("Replace", {"pattern": {"Regex": " +"}, "content": "_"}, "a  b", "a_b", [(0, 1), (2, 3), (3, 4)]),
@@ -258,6 +265,7 @@ DECODED = [
     ("BPEDecoder", {"suffix": "</w>"}, ["a</w>", "b</w>"], "a b"),
     ("ByteFallback", {}, ["<0xC3>", "<0xA9>", "a", "<0xC3>"], "éa\ufffd"),
     ("Strip", {"content": " ", "start": 1, "stop": 2}, ["  a   ", " "], " a "),
+    ("Strip", {"content": " ", "start": 2, "stop": 0}, [" ab", "c"], "abc"),
     ("Replace", {"pattern": {"String": "▁"}, "content": " "}, ["▁a"], " a"),
     ("Sequence", {"decoders": [{"type": "Fuse"}, {"type": "Strip", "content": "a", "start": 1, "stop": 0}]}, ["a", "a"], "a"),
 ]
@@ -288,7 +296,8 @@ def test_added_tokens_and_the_space_around_them():
     made = PipelineTokenizer(content)
     assert made.encoding("a  <l>b", allow_special=True).offsets == [(0, 1), (1, 6), (6, 7)]
     assert made.encoding("<r>  b").offsets == [(0, 5), (5, 6)]
-    assert made.encode("IS") == [5] and made.encode("this") == [0]
+    assert made.encode("IS") == [5] and made.encode("this") == [0] and made.encode("isle") == [0]
+    assert made.encode(" is ") == [0, 5, 0] and made.encode("<r> ") == [4]
     assert made.encode("<l>x") == [6] and made.encode("<l>b", allow_special=True) == [3, 2]
     assert made.encode("<l>b") == [0]
     assert made.special_ids == (3,) and made.vocab_size == 7
@@ -347,3 +356,33 @@ def test_models_that_do_not_say_their_type():
     ]  # fmt: skip
     for model, kind in kinds:
         assert type(PipelineTokenizer(contents.content(model)).model).__name__ == kind
+
+
+def test_a_full_memory_starts_afresh(monkeypatch):
+    monkeypatch.setattr(BPE, "words_limit", 2)
+    model = BPE({"a": 0, "b": 1, "c": 2}, [])
+    sizes = []
+    for word in ("a", "b", "c", "ab", "a" * 300):
+        assert model.tokens(word) == model.split(word)
+        sizes.append(len(model._words))
+    assert sizes == [1, 2, 1, 2, 2]
+
+
+@given(st.text("abcd", min_size=1, max_size=12))
+def test_merges_are_applied_in_their_order(word):
+    names = [*"abcd", "ab", "cd", "abcd", "bc", "da", "aa", "aaaa"]
+    merges = [("b", "c"), ("a", "b"), ("c", "d"), ("ab", "cd"), ("d", "a"), ("a", "a"), ("aa", "aa")]
+    symbols = list(word)
+    while found := [m for m in merges if m in list(itertools.pairwise(symbols))]:
+        pair = min(found, key=merges.index)
+        i = list(itertools.pairwise(symbols)).index(pair)
+        symbols[i : i + 2] = ["".join(pair)]
+    ids, spans = BPE({t: i for i, t in enumerate(names)}, merges).tokens(word)
+    assert [names[i] for i in ids] == symbols
+    assert [word[a:b] for a, b in spans] == symbols
+
+
+@pytest.mark.parametrize("first, last", [("㐀", "䶿"), ("一", "鿿"), ("\uf900", "\ufaff"), ("\U00020000", "\U0002a6df")])
+def test_the_blocks_of_chinese(first, last):
+    for inside, outside in ((first, chr(ord(first) - 1)), (last, chr(ord(last) + 1))):
+        assert is_chinese(ord(inside)) and not is_chinese(ord(outside))
