@@ -3,7 +3,7 @@
 #
 # *GPT-2, BERT, T5 and Llama were made by different people for different ends. How different are they?*
 #
-# *Reading 40 min · running 10 s · builds on lessons 11 (positions), 13 (masks), 14 (norms), 15 (the layer), 23 (encoder and
+# *Reading 40 min · running 15 s · builds on lessons 11 (positions), 13 (masks), 14 (norms), 15 (the layer), 23 (encoder and
 # decoder)*
 #
 # **Afterwards you can** name the few switches in which the four families differ, count the parameters of any of them by
@@ -206,7 +206,8 @@ def layer_parameters(c, cross=False):
     C, d, gated = c.d_model, c.d_head, c.activation in ("swiglu", "geglu")
     kv = (c.n_kv_heads or c.n_heads) * d
     D = c.d_hidden or (math.ceil(8 * C / 3 / 8) * 8 if gated else 4 * C)
-    attention = map_parameters(C, c.n_heads * d, c.bias) + 2 * map_parameters(C, kv, c.bias) + map_parameters(c.n_heads * d, C, c.bias)
+    attention = map_parameters(C, c.n_heads * d, c.bias) + map_parameters(c.n_heads * d, C, c.bias)
+    attention += 2 * map_parameters(C, kv, c.bias)
     network = (1 + gated) * map_parameters(C, D, c.bias) + map_parameters(D, C, c.bias)
     norm = C * (2 if c.norm == "layer" and c.bias else 1)
     return attention * (1 + cross) + network + norm * (2 + cross)
