@@ -284,8 +284,6 @@ for loss in (my_reconstruction_loss(model, ids, mask), Reconstruction().loss(mod
     gradients.append((loss.item(), model.to_code.weight.grad.copy(), model.encoder.embedding.weight.grad.copy()))
 for mine, library in zip(*gradients):
     np.testing.assert_allclose(mine, library, rtol=1e-3, atol=1e-6)
-with no_grad():
-    longer = model(*pad_batch([*learn[:6], learn[2]], tokenizer.pad_id, 16))
 print(f"F11 by hand and by the library: {gradients[0][0]:.4f}; the code has shape {model.encode(ids, mask).shape}")
 
 # %% [markdown]
@@ -580,7 +578,7 @@ def with_targets(learned, steps=400):
     model = new_autoencoder(32)
     model.target.requires_grad_(learned)
     optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=4e-3, weight_decay=0.0)
-    curve, batches = [], rows_of(learn)
+    losses, batches = [], rows_of(learn)
     for step in range(steps):
         batch = batches.batch(step)
         ids, mask = batch["ids"], batch["attention_mask"]
@@ -589,9 +587,10 @@ def with_targets(learned, steps=400):
         model.zero_grad()
         loss.backward()
         optimizer.step()
-        curve.append((step + 1, loss.item()))
+        losses.append(loss.item())
     spread = model.target.weight.data[used].var(axis=0).mean()                             # of the vectors of tokens
-    return curve[9::10], tokens_back(model.eval(), report)["token_accuracy"], spread
+    curve = [(step + 20, np.mean(losses[step : step + 20])) for step in range(0, steps, 20)]
+    return curve, tokens_back(model.eval(), report)["token_accuracy"], spread
 
 
 collapse = {}
