@@ -77,8 +77,8 @@ def alibi_slopes(n_heads: int) -> np.ndarray:
         raise ValueError(f"{n_heads} heads have no slopes: take at least 1")
     power = 1 << (n_heads.bit_length() - 1)
     slopes = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
-    between = 2.0 ** (-4.0 * np.arange(1, 2 * power, 2) / power)
-    return np.concatenate([slopes, between[: n_heads - power]])
+    between = 2.0 ** (-4.0 * np.arange(1, 2 * (n_heads - power), 2) / power)
+    return np.concatenate([slopes, between])
 
 
 @formula
