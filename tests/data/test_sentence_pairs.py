@@ -147,6 +147,20 @@ def test_b_alone_tells_nothing():
     assert abs(sum(wrong for _, wrong in counts.values()) - 800) == 0
 
 
+def test_lengths_tell_nothing():
+    """Whoever sees nothing but how long A and B are is at chance, though A and what follows it fill the row together."""
+    source = make([[2, 9], [8, 1], [3, 3], [1, 7], [5, 5]], max_length=14)
+    counts = {}
+    for number in range(400):
+        for batch in epoch(source, number):
+            for a, b, label in originals(batch):
+                counts.setdefault((len(a), len(b)), [0, 0])[label] += 1
+    assert len(counts) > 5
+    for right, wrong in counts.values():
+        total = right + wrong
+        assert abs(right / total - 0.6) < 5 * np.sqrt(0.24 / total)        # of 5 rows, 2 are wrong
+
+
 def test_cuts_and_partners_change_from_epoch_to_epoch():
     source = make([[1] * 6, [1] * 6, [1] * 6], max_length=40, batch_size=9)
     assert len({tuple(sorted(originals(source.batch(step)))) for step in range(20)}) > 15

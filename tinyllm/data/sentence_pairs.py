@@ -25,13 +25,14 @@ class SentencePairs:
     Each epoch cuts each chunk anew at a random segment: the first part is A, the second follows. Half of the rows
     keep it; the others get the second part of a chunk of another document, so that B alone tells nothing: both halves
     draw it from the same texts. (BERT starts B at a random segment and fills it up, which for short documents makes
-    the wrong ones longer.) What is too long loses tokens at its ends, see `trim`; masks are `mask_tokens`'.
+    the wrong ones longer.) B is as long as the shorter of the two candidates, so that lengths tell nothing either.
+    What is too long loses tokens at its ends, see `trim`; masks are `mask_tokens`'.
 
     A document of one segment has nothing that follows: it is left out and counted in `left_out`.
 
     Raises ValueError for fewer than two documents of two segments, a max_length below 5, ids outside the vocabulary.
 
-    Devlin et al. 2019, §3.1 and appendix A.2; formula F12.
+    Devlin et al. 2019, §3.1 and appendix A.2; formulas F12, F13.
     """
 
     def __init__(
@@ -105,7 +106,10 @@ class SentencePairs:
         begin, end = np.searchsorted(document, document, "left"), np.searchsorted(document, document, "right")
         other = (end + rng.integers(n - (end - begin))) % n
         source = np.where(labels == RANDOM, other, np.arange(n))
-        return np.stack([*self.edges[[first, cut, cut[source], last[source]]], labels], axis=1)
+        lengths = self.edges[last] - self.edges[cut]
+        length = np.minimum(lengths, lengths[other])    # whatever the label: else A and B together fill the row when B follows
+        a, a_end, b = self.edges[[first, cut, cut[source]]]
+        return np.stack([a, a_end, b, b + length, labels], axis=1)
 
     def _gather(self, rows: np.ndarray, streams: Sequence[np.random.Generator]) -> Batch:
         pairs = []
