@@ -305,6 +305,19 @@ print(lesson.grade(2, lambda text, a, b: text.count(a + b)))
 # | [20 · A classifier](20_classifier.ipynb) | How does a model of text become a judge of texts? |
 # | [21 · Does pretraining help?](21_does_pretraining_help.ipynb) | How would you know? |
 # | [22 · On a GPU](22_on_a_gpu.ipynb) | What changes, and what does not? |
+# | **The family** | |
+# | [23 · Encoder and decoder](23_encoder_and_decoder.ipynb) | How does a model write about something it has read? |
+# | [24 · Sequence to sequence](24_sequence_to_sequence.ipynb) | How does it learn to translate? |
+# | [25 · Beam search](25_beam_search.ipynb) | Is the likeliest word at each step the likeliest sentence? |
+# | [26 · Autoencoding](26_autoencoding.ipynb) | What is left of a text that must pass through a few numbers? |
+# | [27 · Two objectives](27_two_objectives.ipynb) | What did BERT learn besides filling gaps? |
+# | [28 · Named entities](28_named_entities.ipynb) | Who, where, what: which words are names? |
+# | [29 · Question answering](29_question_answering.ipynb) | Where in a text does the answer stand? |
+# | [30 · Summarisation](30_summarisation.ipynb) | What is the short of it? |
+# | [31 · Embeddings and retrieval](31_embeddings_and_retrieval.ipynb) | Which texts mean the same? |
+# | [32 · A family portrait](32_family_portrait.ipynb) | How different are GPT-2, BERT, T5 and Llama? |
+# | [33 · Opening a real model](33_opening_a_real_model.ipynb) | What is in the file? |
+# | [34 · Dialogue and code](34_dialogue_and_code.ipynb) | How does a model learn to answer, and to program? |
 #
 # In order, each uses only what came before. Each says at its head what it builds on, if you are here for one thing.
 

@@ -514,4 +514,6 @@ check(6, through_float16)
 # - Range and precision of float32, float16 and bfloat16; why sums stay in 32 bits; loss scaling.
 #
 # This is the end of the book's first part. You have built, from the chain rule up, all that a large language model consists
-# of, and run it on both kinds of chip, or on one and a strict imitation of the other. What is left is size.
+# of, and run it on both kinds of chip, or on one and a strict imitation of the other. The second part builds the rest of the
+# family from the same layer, and ends with models that others trained. It begins with two stacks in place of one:
+# [lesson 23](23_encoder_and_decoder.ipynb).
