@@ -3,7 +3,7 @@
 #
 # *How can a model write one text about another, and not only go on with its own?*
 #
-# *Reading 50 min · running 30 s · builds on lessons 8 (likelihood), 13 (masks), 15 (layers) and 17 (causal models)*
+# *Reading 50 min · running 35 s · builds on lessons 8 (likelihood), 13 (masks), 15 (layers) and 17 (causal models)*
 #
 # **Afterwards you can** derive the product that an encoder-decoder computes, build one from layers and say which token
 # looks at which through which of three masks, and test by sums, gradients and changed words that the source is read and the
@@ -22,6 +22,7 @@ from tinyllm.book import open_lesson
 from tinyllm.data import SequencePairs
 from tinyllm.generation import generate_batch
 from tinyllm.models import Seq2Seq, Seq2SeqConfig
+from tinyllm.models.stack import start
 from tinyllm.nn import (
     Embedding,
     LayerNorm,
@@ -471,18 +472,26 @@ for name in ("ids", "decoder_ids", "targets"):
 
 
 # %% tags=["varies"]
-def taught(model, steps=800):
+def taught(model, steps=1000):
     config = TrainConfig(steps=steps, lr=5e-3, warmup=40, schedule="linear", min_lr=0.0, log_every=10, workers=1)
     return train(model, SequenceToSequence(), learn_pairs, None, config, progress=False)
 
 
-manual_seed(0)
-model = Seq2Seq(Seq2SeqConfig(V, context=16, n_layers=1, n_heads=4, d_model=32, positions="learned", start_id=START))
+def started(kind):
+    """A model of one layer a side. All matrices start small, N(0, 0.02²), as GPT's: the library's start learns as well, but
+    from small weights the attention that is learned is easier to read."""
+    model = kind(Seq2SeqConfig(V, context=16, n_layers=1, n_heads=4, d_model=32, positions="learned", start_id=START))
+    manual_seed(0)
+    start(model)
+    return model
+
+
+model = started(Seq2Seq)
 history = taught(model)
 written = generate_batch(model, [encode(source) for source in test], 16, greedy=True, stop=[END])
 right = np.mean([decode(ids) == target for ids, target in zip(written, test.values())])
 print(f"{model.n_parameters():,} parameters; whole targets right, on sources never seen: {right:.1%}")
-assert right > 0.98
+assert right > 0.95
 
 # %% [markdown]
 # `generate_batch` writes as lesson 18 did: the likeliest sign, one after the other, until the end sign. The memory is
@@ -553,13 +562,12 @@ def right_by_letters(model):
     return curve
 
 
-manual_seed(0)
-squeezed = OneVector(model.config)
+squeezed = started(OneVector)
 taught(squeezed)
 by_letters = {"a row a token (attention chooses)": right_by_letters(model), "one vector": right_by_letters(squeezed)}
 for name, curve in by_letters.items():
     print(f"{name:34}", ", ".join(f"{n} letters {share:.0%}" for n, share in curve))
-assert min(share for _, share in by_letters["a row a token (attention chooses)"]) > 0.95
+assert min(share for _, share in by_letters["a row a token (attention chooses)"]) > 0.9
 assert by_letters["one vector"][0][1] > 0.8 and by_letters["one vector"][3][1] < 0.2
 fig = viz.lines(by_letters, "letters in the source", "share of whole targets right", "One vector holds two letters, not five")
 fig.axes[0].set_xticks([2, 3, 4, 5])
@@ -622,10 +630,10 @@ viz.heatmap(share.round(2), "source token", "token to be written", "The answer d
 # The two maps differ, and it is worth knowing how. Cross-attention looks at *letters*: at b while b is written, then on to
 # e and d. It hardly looks at the rows of the counts. From that alone one might conclude that the model does not read them.
 # But it writes the right number of each, and the gradient says by what: when the third b is due, and again when the first e
-# is, the 3 has a large share. The encoder's attention has carried the count into the letter's row, and the decoder fetches
-# both from there. **An attention map shows where a row is fetched, not what is in it.** (The gradient is no last word
-# either. It says what a small change of an input would do, and where a token's meaning is settled, a small change does
-# little.)
+# is, the 3 has a share of about a fifth. The encoder's attention has carried the count into the letter's row, and the
+# decoder fetches both from there. **An attention map shows where a row is fetched, not what is in it.** (The gradient is no
+# last word either. It says what a small change of an input would do, and where a token's meaning is settled, a small change
+# does little.)
 
 # %% [markdown]
 # ## Break it: queries and keys change places
@@ -712,12 +720,12 @@ viz.lines(padded, "places of padding behind the source", "share of whole targets
           "Without its mask, a source's answer depends on its neighbours' length")
 
 # %% [markdown]
-# Two places are enough to spoil a good third of the answers. No error, no warning; and tested with single sentences, where
-# there is no padding, everything is fine. It looks like a model that is good at times, and depends on *who else is in the
-# batch*. The padding sign has an embedding like any other sign, so it has a row in the memory, with key and value, and a
-# share of each softmax. Of both places where the mask belongs, the encoder and the cross-attention, neither may be left
-# out. The test `test_padding_of_the_source_changes_no_output_and_no_gradient` fills sources up on either side and compares
-# with the sources alone.
+# Two places are enough to spoil nearly all answers. No error, no warning; and tested with single sentences, where there is
+# no padding, everything is fine. It looks like a model that is good at times, and it depends on *who else is in the batch*.
+# The padding sign has an embedding like any other sign, so it has a row in the memory, with key and value, and a share of
+# each softmax. Of both places where the mask belongs, the encoder and the cross-attention, neither may be left out. The
+# test `test_padding_of_the_source_changes_no_output_and_no_gradient` fills sources up on either side and compares with the
+# sources alone.
 
 # %% [markdown]
 # ## Exercises
