@@ -14,7 +14,7 @@ OPTIONS: dict[str, list[str]] = {
     "classification": ["--text-column", "review", "--label-column", "stars", "--max-length", "16", "--vocab-size", "280"],
     "entities": ["--max-length", "16", "--vocab-size", "280"],
     "answers": ["--max-length", "16", "--overlap", "2", "--max-question", "4", "--tokenizer", "char"],
-    "translation": ["--max-source", "16", "--max-target", "16", "--beams", "2", "--trunk", "seq2seq", "--vocab-size", "280"],
+    "translation": ["--max-source", "16", "--max-target", "16", "--beams", "2", "--vocab-size", "280"],
     "summary": ["--max-source", "16", "--max-target", "16", "--beams", "2", "--vocab-size", "280"],
     "embeddings": ["--max-length", "16", "--symmetric", "--vocab-size", "280"],
     "chat": ["--max-length", "64", "--context", "64", "--vocab-size", "280"],

@@ -11,6 +11,7 @@ from tinyllm import backend
 from tinyllm.autograd import no_grad
 from tinyllm.functional import log_softmax
 from tinyllm.models import GPT, GPTConfig, Seq2Seq, Seq2SeqConfig
+from tinyllm.nn import init
 
 KINDS = ("gpt", "seq2seq")
 
@@ -35,15 +36,15 @@ class Prompted:
 
 
 def tiny(kind: str, seed: int = 0, vocab_size: int = 4, scale: float = 12.0, positions: str = "learned") -> Prompted:
-    """Random weights, large enough that what is written depends on what was read; the head's are `scale` times as large."""
+    """Random weights, large enough that what is written depends on what was read; `scale` is that of the head's."""
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "context": 10, "n_layers": 1, "n_heads": 2, "d_model": 8, "dropout": 0.3}
     backend.manual_seed(seed)
     if kind == "gpt":
         model: Any = GPT(GPTConfig(positions=positions, tie_embeddings=False, **sizes))
     else:
         model = Seq2Seq(Seq2SeqConfig(positions=positions, tie_embeddings=False, start_id=vocab_size - 1, **sizes))
-    with no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim > 1:
-                parameter *= scale if name == "head.weight" else 50.0 if "o_proj" in name or "embedding" in name else 20.0
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            wide = "o_proj" in name or "embedding" in name
+            init.normal_(parameter, 0.02 * (scale if name == "head.weight" else 50.0 if wide else 20.0))
     return Prompted(model, [1, 2], vocab_size)

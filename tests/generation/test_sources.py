@@ -61,7 +61,7 @@ def test_samples_differ_and_do_not_depend_on_their_number_and_a_text_ends_before
 
 @pytest.mark.parametrize("places", ["learned", "relative"])
 def test_what_is_written_depends_on_the_source(places):
-    model = tiny("seq2seq", 0, VOCAB, 4.0, places).model
+    model = tiny("seq2seq", 1, VOCAB, 4.0, places).model
     written = generate_batch(model, [[i, j] for i in range(VOCAB) for j in range(VOCAB)], 6, greedy=True)
     assert len({ids[0] for ids in written}) > 1 and len({tuple(ids) for ids in written}) > 5
 

@@ -209,17 +209,21 @@ def test_the_encoder_has_as_many_layers_as_it_is_told_and_the_decoder_its_own():
     assert all(layer.cross_attention is None for layer in model.encoder.layers)
 
 
-def test_the_start_is_scaled_by_the_branches_of_each_stack():
-    model = Seq2Seq(Seq2SeqConfig(50, n_layers=8, n_decoder_layers=3, d_model=64, tie_embeddings=False))
+def test_the_start_keeps_a_signals_size_at_any_width():
+    model = Seq2Seq(Seq2SeqConfig(300, 100, n_layers=2, d_model=64, d_hidden=150, positions="learned", tie_embeddings=False))
     for name, p in model.named_parameters():
         if name.endswith("bias"):
             assert (p.data == 0).all(), name
         elif "norm" in name:
             assert (p.data == 1).all(), name
+        elif "embedding" in name or "positions" in name:
+            assert abs(p.data.std() * 8 - 1) < 0.05, name
         else:
-            branches = 16 if name.startswith("encoder") else 9
-            ends = name.endswith(("o_proj.weight", "down.weight"))
-            assert abs(p.data.std() / (0.02 / np.sqrt(branches) if ends else 0.02) - 1) < 0.06, name
+            bound = np.sqrt(6 / sum(p.shape))                       # Glorot's
+            assert 0.97 * bound < np.abs(p.data).max() <= bound, name
+            assert abs(p.data.std() * np.sqrt(3) / bound - 1) < 0.05, name
+    sinusoidal = Seq2Seq(Seq2SeqConfig(300, d_model=64))
+    assert abs(sinusoidal.embed(np.arange(300)[None]).data.std() - 1) < 0.05
 
 
 def test_norms_last_leave_the_embeddings_alone():

@@ -28,13 +28,13 @@ def add_tokenizer(command: argparse.ArgumentParser) -> None:
     group.add_argument("--vocab-size", type=int, default=2048, metavar="N", help="tokens of a bpe tokenizer")
 
 
-def add_model(command: argparse.ArgumentParser, layers: int, context: int) -> None:
+def add_model(command: argparse.ArgumentParser, layers: int, context: int, dropout: float = 0.0) -> None:
     group = command.add_argument_group("model")
     group.add_argument("--layers", type=int, default=layers, metavar="N", help="Transformer layers")
     group.add_argument("--heads", type=int, default=4, metavar="N", help="attention heads")
     group.add_argument("--width", type=int, default=128, metavar="N", help="numbers a token's vector has, a multiple of heads")
     group.add_argument("--context", type=int, default=context, metavar="N", help="tokens the model sees at once")
-    group.add_argument("--dropout", type=float, default=0.0, metavar="P", help="share of activations dropped in training")
+    group.add_argument("--dropout", type=float, default=dropout, metavar="P", help="share of activations dropped in training")
     group.add_argument(
         "--positions", choices=("learned", "sinusoidal", "rotary", "relative", "alibi"),
         help="how a place in the text is told (default: the kind of model's own way)",

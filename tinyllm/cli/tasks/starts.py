@@ -15,13 +15,15 @@ def add_trunk(command: argparse.ArgumentParser, kinds: tuple[str, ...], text: st
     command.add_argument("--trunk", choices=kinds, default=kinds[0], help=f"from scratch: {text}")
 
 
-def trunk(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) -> Trunk:
+def trunk(args: argparse.Namespace, start: Any, tokenizer: Tokenizer, **more: Any) -> Trunk:
     """A GPT, a Llama or a Bert for a head to stand on: what was pretrained, without what was put on it or behind it.
+
+    `more` are fields of the config of one from scratch.
 
     Raises ValueError for any other model.
     """
     if start is None:
-        made: Trunk = _new(args, tokenizer)
+        made: Trunk = _new(args, tokenizer, **more)
         return made
     if isinstance(start, TrunkHead):
         return start.trunk
@@ -48,7 +50,8 @@ def encoder_decoder(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) 
         first = tokenizer.bos_id if tokenizer.bos_id is not None else tokenizer.pad_id
         if first is None or tokenizer.eos_id is None:
             raise ValueError("an encoder-decoder needs a tokenizer with <bos> and <eos>: take --tokenizer bpe or char")
-        made: Seq2Seq = _new(args, tokenizer, start_id=first)
+        # Multiplied by √d_model where tokens enter, a tied matrix moves too fast for a head.
+        made: Seq2Seq = _new(args, tokenizer, start_id=first, tie_embeddings=args.trunk == "t5")
         return made
     if not isinstance(start, Seq2Seq):
         raise ValueError(f"{args.from_run} holds a {type(start).__name__}: --task {args.task} takes a Seq2Seq or a T5")

@@ -21,6 +21,7 @@ class Summary(Translation):
 
     recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 32, "steps": 2000, "eval_every": 250}
     model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 256}
+    trunks: ClassVar[tuple[str, str]] = ("t5", "seq2seq")
     examples = """\
   tinyllm finetune --task summary --out runs/summary
       the first line of a docstring from what stands below it, from scratch

@@ -28,7 +28,11 @@ class Translation(Task):
     """Sentences of a grammar and its translation, or pairs of a table."""
 
     what = "pairs"
-    recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 32, "steps": 2000, "eval_every": 250}
+    recipe: ClassVar[dict[str, Any]] = {
+        **RECIPE, "batch": 64, "steps": 1500, "lr": 2e-3, "schedule": "cosine", "eval_every": 100
+    }
+    model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 128, "dropout": 0.05}
+    trunks: ClassVar[tuple[str, str]] = ("seq2seq", "t5")
     examples = """\
   tinyllm finetune --task translation --out runs/translation
       from one small invented language into another, from scratch
@@ -54,7 +58,7 @@ class Translation(Task):
         longest, written = cls.lengths
         data.add_argument("--max-source", type=int, default=longest, metavar="N", help="tokens of a source that are read")
         data.add_argument("--max-target", type=int, default=written, metavar="N", help="tokens of a target")
-        add_trunk(command, ("t5", "seq2seq"), "T5's kind, or that of the Transformer paper")
+        add_trunk(command, cls.trunks, "that of the Transformer paper, or T5's")
         group = command.add_argument_group("sequences")
         group.add_argument("--smoothing", type=float, default=0.0, metavar="E", help="share of probability moved to all tokens")
         group.add_argument("--beams", type=int, default=4, metavar="N", help="width of the search when it is tested; 1: greedy")
