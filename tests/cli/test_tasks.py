@@ -231,3 +231,13 @@ def test_an_option_of_another_task_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["finetune", "--task", "painting"])
     assert "invalid choice: 'painting'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_short_run_learns_the_grammar_of_translation(tmp_path):
+    """The defaults but for their number of steps; what all of them reach stands in tests/benchmarks/results."""
+    line = ["finetune", "--task", "translation", "--steps", "250", "--beams", "1", "--quiet", "--out", str(tmp_path / "run")]
+    assert main(line) == 0
+    test = json.loads((tmp_path / "run" / "test.json").read_text())
+    assert test["exact_match"] > 0.5 and test["bleu"] > 60
+    assert all(found["exact_match"] < 0.01 for found in test["baselines"].values())
