@@ -129,6 +129,30 @@ def test_an_answer_without_a_token_is_counted():
     assert source.unseen == 1 and (source.windows[:, 3] > 0).tolist() == [False, False, True]
 
 
+@given(question_lists(), st.integers(0, 99), SIZES)
+def test_marks_are_the_passages_tokens_that_stand_in_the_question(questions, pieces, sizes):
+    overlap, new, max_question = sizes
+    longest, tokenizer = max_question + 3 + overlap + new, AnyPieces(pieces)
+    plain = AnswerSpans(questions, tokenizer, 3, longest, overlap, max_question)
+    marked = AnswerSpans(questions, tokenizer, 3, longest, overlap, max_question, marked=True)
+    for one, other in zip(plain.evaluation(), marked.evaluation(), strict=True):
+        assert all(np.array_equal(one[key], other[key]) for key in one if key != "segment_ids")
+        for before, after, row in zip(one["segment_ids"], other["segment_ids"], other["row"], strict=True):
+            number, start, count, *_ = marked.windows[row]
+            question = questions[number]
+            asked = [question.question[a:b].casefold() for a, b in locate(tokenizer, question.question)[1]]
+            texts = [question.passage[a:b].casefold() for a, b in locate(tokenizer, question.passage)[1]][start : start + count]
+            at = len(marked.asked[number]) + 2
+            assert after[at : at + count].tolist() == [2 if text and text in asked else 1 for text in texts]
+            assert np.array_equal(np.delete(after, np.arange(at, at + count)), np.delete(before, np.arange(at, at + count)))
+
+
+def test_marks_do_not_care_for_case_and_leave_white_space_alone():
+    question = Question("a", "a B?", "A cb", ())
+    source = AnswerSpans([question], AnyPieces(0, longest=1), 1, marked=True)
+    assert source.marks is not None and source.marks[0].tolist() == [1, 0, 0, 1]
+
+
 def test_a_passage_that_just_fits_needs_no_room_for_an_overlap():
     question = Question("a", "Who?", "One crow", ())
     source = AnswerSpans([question], AnyPieces(0, 1), 1, max_length=4 + 3 + 8, overlap=100)

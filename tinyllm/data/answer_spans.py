@@ -23,6 +23,9 @@ class AnswerSpans(RowBatches):
     the window (of the first answer, where there are several); a window that does not hold all of it, or has none to
     hold, points at [CLS], 0. "row" is the number of the window: `readings` wants its logits under it.
 
+    `marked` gives the passage's tokens whose text is also that of a token of the question, whatever its case, segment 2: for a
+    trunk with three segments, which then need not learn to compare tokens. (Chen et al. 2017, §3.2: "exact match".)
+
     Offsets turn characters into tokens: the answer is all tokens that share a character with it. Questions lose what is
     beyond max_question tokens. `unseen` counts answers without a token.
 
@@ -40,6 +43,7 @@ class AnswerSpans(RowBatches):
         overlap: int = 128,
         max_question: int = 64,
         seed: int = 0,
+        marked: bool = False,
     ):
         if tokenizer.cls_id is None or tokenizer.sep_id is None:
             raise ValueError("the tokenizer lacks <cls> or <sep>: question and passage are told apart by them")
@@ -52,7 +56,16 @@ class AnswerSpans(RowBatches):
         # Many questions share a passage: each is encoded once.
         known = {text: locate(tokenizer, text) for text in dict.fromkeys(question.passage for question in questions)}
         self.passages = [known[question.passage] for question in questions]
-        self.asked = [locate(tokenizer, question.question)[0][:max_question] for question in questions]
+        asked = [locate(tokenizer, question.question) for question in questions]
+        self.asked = [ids[:max_question] for ids, _ in asked]
+        self.marks: list[np.ndarray] | None = None      # for each question, which of its passage's tokens stand in it
+        if marked:
+            words = [set(_texts(question.question, places)) for question, (_, places) in zip(questions, asked, strict=True)]
+            of_passage = {text: _texts(text, places) for text, (_, places) in known.items()}
+            self.marks = [
+                np.array([text in own and text != "" for text in of_passage[question.passage]], dtype=np.int64)
+                for question, own in zip(questions, words, strict=True)
+            ]
         windows = []        # question, first passage token, how many, place of the answer's first token, of its last
         for number, question in enumerate(questions):
             ids, places = self.passages[number]
@@ -89,12 +102,16 @@ class AnswerSpans(RowBatches):
         places = np.arange(length.max())
         mask = places < length                                                              # (B, T)
         ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
+        segments = (mask & (places >= before)).astype(np.int64)
+        if self.marks is not None:
+            for row, first, (number, start, count, *_) in zip(segments, before[:, 0], self.windows[rows], strict=True):
+                row[first : first + count] += self.marks[number][start : start + count]
         pairs = zip(questions, stretches, strict=True)
         ids[mask] = np.concatenate([[self.cls_id, *a, self.sep_id, *b, self.sep_id] for a, b in pairs])
         return {
             "ids": ids,
             "attention_mask": mask,
-            "segment_ids": (mask & (places >= before)).astype(np.int64),
+            "segment_ids": segments,
             "starts": self.windows[rows, 3],
             "ends": self.windows[rows, 4],
             "row": np.asarray(rows, dtype=np.int64),
@@ -115,6 +132,11 @@ class AnswerSpans(RowBatches):
             merge_windows(question.passage, windows, n_best, max_tokens)
             for question, windows in zip(self.questions, of_question, strict=True)
         ]
+
+
+def _texts(text: str, places: np.ndarray) -> list[str]:
+    """What stands at each place (T, 2), without regard to case."""
+    return [text[start:end].casefold() for start, end in places]
 
 
 def tokens_between(places: np.ndarray, start: int, end: int) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from .sides import Sides
 from .starts import add_trunk, check_context, trunk
 from .task import RECIPE, Task, add_data
 
-SHOWN = 20
+SHOWN, SEGMENTS = 20, 3
 NONE = "(no answer)"
 
 
@@ -66,7 +66,8 @@ class Answers(Task):
     # ------------------------------------------------------------ learning
 
     def build(self, start: Any, tokenizer: Tokenizer, sides: Sides) -> SpanReader:
-        model = SpanReader(trunk(self.args, start, tokenizer), self.args.dropout)
+        # From scratch a small model does not learn to compare words, so it is told which ones the question has: segment 2.
+        model = SpanReader(trunk(self.args, start, tokenizer, n_segments=SEGMENTS), self.args.dropout)
         check_context("--max-length", self.args.max_length, model)
         return model
 
@@ -74,8 +75,8 @@ class Answers(Task):
         return SpanExtraction()
 
     def batches(self, rows: Sequence[Question], model: Any, tokenizer: Tokenizer, sides: Sides) -> AnswerSpans:
-        args = self.args
-        return AnswerSpans(rows, tokenizer, args.batch, args.max_length, args.overlap, args.max_question, args.seed)
+        args, marked = self.args, model.trunk.n_segments == SEGMENTS
+        return AnswerSpans(rows, tokenizer, args.batch, args.max_length, args.overlap, args.max_question, args.seed, marked)
 
     # ------------------------------------------------------------ judging
 
