@@ -54,7 +54,7 @@ def _add_options_of(command: argparse.ArgumentParser, name: str) -> None:
     task.add_options(command)
     options.add_tokenizer(command)
     options.add_model(command, **task.model)
-    options.add_training(command, **task.recipe)
+    options.add_training(command, task.small_lr, **task.recipe)
     options.add_output(command, "runs/finetune")
 
 
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
         tokenizer = runs.make_tokenizer(args, task.texts(sides))
     manual_seed(args.seed)
     model = task.build(start, tokenizer, sides)
-    options.fit_lr(args, model)
+    options.fit_lr(args, model, task.small_lr)
     config = options.train_config(args)
     train_source, valid_source = (task.batches(side, model, tokenizer, sides) for side in (sides.train, sides.valid))
     home = runs.begin_run(args, tokenizer, data=sides.description, labels=list(sides.names))

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from ..models.config import ModelConfig
     from ..training import TrainConfig
 
+LR, LARGE_LR, LARGE = 3e-3, 1e-4, 5_000_000
+
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Examples as they are typed, and the default behind each option that has one."""
@@ -44,8 +46,8 @@ def add_model(command: argparse.ArgumentParser, layers: int, context: int, dropo
     )
 
 
-def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
-    """`defaults` by the names that `train_config` reads; each command's recipe."""
+def add_training(command: argparse.ArgumentParser, small_lr: float = LR, **defaults: Any) -> None:
+    """`defaults` by the names that `train_config` reads; each command's recipe. `small_lr` as in `fit_lr`."""
     group = command.add_argument_group("training")
 
     def add(name: str, kind: type, text: str, metavar: str = "X") -> None:
@@ -56,7 +58,8 @@ def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
     group.add_argument(
         "--optimizer", choices=("adamw", "muon", "sgd"), default="adamw", help="muon: for hidden matrices, AdamW for the rest"
     )
-    by_size = "" if defaults["lr"] is not None else f" (default: {LR}, for models of more than {LARGE:,} parameters {LARGE_LR})"
+    by_size = f" (default: {small_lr}, for models of more than {LARGE:,} parameters {LARGE_LR})"
+    by_size = "" if defaults["lr"] is not None else by_size
     add("lr", float, "highest learning rate" + by_size)
     add("muon_lr", float, "with muon, the rate of its matrices")
     add("min_lr", float, "rate at the end of the schedule (default: a tenth of lr; with the linear one 0)")
@@ -78,7 +81,6 @@ def add_training(command: argparse.ArgumentParser, **defaults: Any) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-LR, LARGE_LR, LARGE = 3e-3, 1e-4, 5_000_000
 TRAINING = {
     "batch": 16, "steps": 1000, "lr": 1e-3, "muon_lr": 0.02, "min_lr": None, "schedule": "cosine", "warmup": None, "beta1": 0.9,
     "beta2": 0.98, "momentum": 0.95, "weight_decay": 0.05, "clip": 1.0, "accumulation": 1, "patience": 0, "eval_every": 250,
@@ -151,7 +153,7 @@ def model_of(kind: str, config: ModelConfig) -> Any:
     return kinds[kind](config)
 
 
-def fit_lr(args: argparse.Namespace, model: Any) -> None:
+def fit_lr(args: argparse.Namespace, model: Any, small_lr: float = LR) -> None:
     """Choose --lr where none was given. A large pretrained model is changed with care; a small one has more to learn."""
     if args.lr is None:
-        args.lr = LARGE_LR if model.n_parameters() > LARGE else LR
+        args.lr = LARGE_LR if model.n_parameters() > LARGE else small_lr

@@ -31,7 +31,7 @@ examples:
       --steps 2000 --dropout 0 --lr 1e-3 --min-lr 1e-4 --beta2 0.99 --warmup 100 --weight-decay 0.1
       nanoGPT's recipe for a laptop
 """
-RECIPE = {**options.TRAINING, "batch": 8, "steps": 2000, "lr": 5e-3}
+RECIPE: dict[str, Any] = {**options.TRAINING, "batch": 8, "steps": 2000, "lr": 5e-3}
 CHOICES = ("causal", "masked", "masked-next", "denoise", "autoencode")
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from ...data.first_lines import summaries
 from ...metrics import rouge
+from .. import options
 from .pairs import pair_sides
 from .sides import Sides
 from .task import RECIPE
@@ -21,6 +22,7 @@ class Summary(Translation):
 
     recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 32, "steps": 2000, "eval_every": 250}
     model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 256}
+    small_lr = options.LR
     trunks: ClassVar[tuple[str, str]] = ("t5", "seq2seq")
     examples = """\
   tinyllm finetune --task summary --out runs/summary

@@ -25,6 +25,8 @@ class Task(ABC):
     """Its rows in words: "sentences"."""
     recipe: ClassVar[dict[str, Any]] = RECIPE
     """The defaults of the training options."""
+    small_lr: ClassVar[float] = options.LR
+    """The learning rate of a small model, where none is given."""
     model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 128}
     """The defaults of a model from scratch."""
     examples: ClassVar[str]

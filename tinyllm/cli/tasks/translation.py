@@ -28,9 +28,8 @@ class Translation(Task):
     """Sentences of a grammar and its translation, or pairs of a table."""
 
     what = "pairs"
-    recipe: ClassVar[dict[str, Any]] = {
-        **RECIPE, "batch": 64, "steps": 1500, "lr": 2e-3, "schedule": "cosine", "eval_every": 100
-    }
+    recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 64, "steps": 1500, "schedule": "cosine", "eval_every": 100}
+    small_lr = 2e-3
     model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 128, "dropout": 0.05}
     trunks: ClassVar[tuple[str, str]] = ("seq2seq", "t5")
     examples = """\
