@@ -145,7 +145,7 @@ def test_a_large_model_is_changed_with_care(made, monkeypatch, tmp_path, capsys)
 
     for task, expected in (("entities", options.LR), ("translation", find("translation").small_lr)):
         assert json.loads((made(task) / "config.json").read_text())["options"]["lr"] == expected
-    assert options.LR != find("translation").small_lr
+    assert find("translation").small_lr != options.LR
     monkeypatch.setattr(options, "LARGE", 10)
     said(capsys, *command("entities", file_of(made("entities")), tmp_path, tmp_path / "run"))
     assert json.loads((tmp_path / "run" / "config.json").read_text())["options"]["lr"] == options.LARGE_LR
