@@ -66,7 +66,10 @@ class Answers(Task):
     # ------------------------------------------------------------ learning
 
     def build(self, start: Any, tokenizer: Tokenizer, sides: Sides) -> SpanReader:
-        # From scratch a small model does not learn to compare words, so it is told which ones the question has: segment 2.
+        # From scratch a small model does not learn to compare words, so it is told which ones the question has: segment 2. What
+        # belongs to them stands near, which rotary positions tell from the first step on.
+        if start is None and self.args.positions is None:
+            self.args.positions = "rotary"
         model = SpanReader(trunk(self.args, start, tokenizer, n_segments=SEGMENTS), self.args.dropout)
         check_context("--max-length", self.args.max_length, model)
         return model
