@@ -48,10 +48,10 @@ for message in shop.train[2]:
     print(f"{message['role']:10} {message['content']}")
 
 # %% [markdown]
-# A small model learns these in some 1,500 steps (`tinyllm finetune --task chat`), too long for a lesson. Here we talk about
-# less: a name, and a thing that somebody wants; sometimes they change their mind. Twenty names and ten things make 200
-# pairs. 40 pairs are kept apart: in training a certain name never goes with a certain thing, so whoever answers right about
-# them has *listened*.
+# `tinyllm finetune --task chat` trains on these for 1,500 steps, too long for a lesson. Here we talk about less: a name,
+# and a thing that somebody wants; sometimes they change their mind. Twenty names and ten things make 200 pairs. 40 pairs
+# are kept apart: in training a certain name never goes with a certain thing, so whoever answers right about them has
+# *listened*.
 
 # %%
 NAMES = ["Ada", "Ben", "Carl", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivan", "Jane",
