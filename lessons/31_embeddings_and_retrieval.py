@@ -225,6 +225,13 @@ print("a₀ is moved along b₀ … b₅ with:", own_row.round(3))
 assert own_row[0] > 0 and (own_row[1:] < 0).all() and np.isclose(own_row.sum(), 0)
 
 # %% [markdown]
+# One of the five wrong texts does most of the pushing: it is the one that lies nearest to $a_0$.
+
+# %%
+print("cosines of a₀ with b₀ … b₅:", (a[0] @ b.T).round(2))
+assert (a[0] @ b[1:].T).argmax() == own_row[1:].argmin()
+
+# %% [markdown]
 # ### The temperature
 #
 # Cosines lie between −1 and 1. Without $\tau$, even the *perfect* batch (own text 1, all others 0) has $p_{ii} = e / (e + B
@@ -315,6 +322,10 @@ with viz.figure(8.5, 3.8) as (fig, ax):
     fig.colorbar(image, ax=ax, label="cosine")
     ax.set_title("Before, everything is grey; after, the diagonal stands out")
 fig
+
+# %% [markdown]
+# On so few texts the number of hits says little; what training changed first is the *distance* between one's own text and
+# the others, and only among many texts does that decide who is found.
 
 # %% [markdown]
 # ## Everything points the same way: anisotropy
@@ -450,7 +461,7 @@ viz.histogram({"pull and push": (ours_q @ ours_t.T)[off], "only the pull": (dead
 # ## Break it: without the length 1
 #
 # Leave out the normalisation and take plain dot products. Predict: can the loss fall without any text finding its partner
-# better? Take vectors that are right for five of six, and make all of them longer:
+# better? Take six pairs in which everyone has found his own already, and make all vectors longer:
 
 # %%
 rng = np.random.default_rng(1)
