@@ -5,14 +5,14 @@
 
 Needs MiniLM (tinyllm fetch minilm) and what `make parity` installs. A seed draws the first weights of the head and the order of
 the batches, the same for both sides; dropout is 0, so that nothing else is drawn. Then only rounding tells the two apart, and
-the training it is stirred up by. Results are written to results/minilm_TASK.md after every seed.
+the training it is stirred up by. This compares what is learned; `make bench` compares the time. Results are written to
+results/minilm_TASK.md after every seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -130,16 +130,14 @@ def keys(batch: dict[str, np.ndarray], place: int) -> list[int]:
     return list(range(place, place + len(batch["ids"]))) if rows is None else rows.tolist()
 
 
-def by_tinyllm(task: Task, folder: Path, seed: int, workers: int) -> tuple[tuple[float, ...], float]:
+def by_tinyllm(task: Task, folder: Path, seed: int, workers: int) -> tuple[float, ...]:
     model, source, test = made(task, folder, seed), task.source(task.train, seed), task.source(task.test, seed)
     steps = task.epochs * source.steps_per_epoch
     config = TrainConfig(
         steps=steps, lr=task.lr, min_lr=0.0, schedule="linear", warmup=int(WARMUP * steps), betas=BETAS, weight_decay=DECAY,
         clip=CLIP, workers=workers, eval_every=steps,
     )
-    began = time.perf_counter()
     train(model, task.objective, source, None, config)
-    seconds = time.perf_counter() - began
     logits: dict[int, np.ndarray] = {}
     model.eval()
     with no_grad():
@@ -147,10 +145,10 @@ def by_tinyllm(task: Task, folder: Path, seed: int, workers: int) -> tuple[tuple
             extra = [batch["segment_ids"]] if "segment_ids" in batch else []
             found = model(batch["ids"], batch["attention_mask"], *extra).numpy()
             logits.update(zip(keys(batch, len(logits)), found, strict=True))
-    return task.scores(logits, test), seconds
+    return task.scores(logits, test)
 
 
-def by_transformers(task: Task, folder: Path, seed: int, threads: int) -> tuple[tuple[float, ...], float]:
+def by_transformers(task: Task, folder: Path, seed: int, threads: int) -> tuple[float, ...]:
     import torch
     import torch.nn.functional as F
     import transformers
@@ -176,7 +174,6 @@ def by_transformers(task: Task, folder: Path, seed: int, threads: int) -> tuple[
         found = peer(**{name: torch.from_numpy(batch[key]).long() for key, name in names.items() if key in batch})
         return found.logits if hasattr(found, "logits") else torch.stack([found.start_logits, found.end_logits], -1)
 
-    began = time.perf_counter()
     peer.train()
     for step in range(steps):
         batch = source.batch(step)
@@ -193,30 +190,28 @@ def by_transformers(task: Task, folder: Path, seed: int, threads: int) -> tuple[
         for group in optimizer.param_groups:
             group["lr"] = task.lr * factor(step)
         optimizer.step()
-    seconds = time.perf_counter() - began
     found: dict[int, np.ndarray] = {}
     peer.eval()
     with torch.no_grad():
         for batch in test.evaluation():
             found.update(zip(keys(batch, len(found)), logits_of(batch).numpy(), strict=True))
-    return task.scores(found, test), seconds
+    return task.scores(found, test)
 
 
-def report(name: str, task: Task, rows: dict[str, list[tuple[tuple[float, ...], float]]], seeds: Sequence[int]) -> str:
+def report(name: str, task: Task, rows: dict[str, list[tuple[float, ...]]], seeds: Sequence[int]) -> str:
     about, (simple, scores) = type(task).__doc__, task.baseline()
     lines = [
         f"# MiniLM learns {name}\n",
         f"{about} {task.about}. {task.epochs} epochs, batches of {task.batch}, AdamW at {task.lr:g}, falling in a line after a "
         f"tenth of warm-up, no dropout; seeds {list(seeds)}: mean ± standard deviation. Written by "
         f"`python -m tests.benchmarks.minilm {name}`.\n",
-        f"| who | {' | '.join(task.columns)} | seconds of training |", "|---" * (len(task.columns) + 2) + "|",
-        f"| {simple} | {' | '.join(f'{100 * score:.1f}' for score in scores)} | – |",
+        f"| who | {' | '.join(task.columns)} |", "|---" * (len(task.columns) + 1) + "|",
+        f"| {simple} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |",
     ]
     for who, found in rows.items():
-        columns = [[100 * scores[i] for scores, _ in found] for i in range(len(task.columns))]
-        seconds = statistics.mean(seconds for _, seconds in found)
-        lines.append(f"| {who} | {' | '.join(map(_spread, columns))} | {seconds:.0f} |")
-    ours, theirs = ([scores[0] for scores, _ in found] for found in rows.values())
+        columns = [[100 * scores[i] for scores in found] for i in range(len(task.columns))]
+        lines.append(f"| {who} | {' | '.join(map(_spread, columns))} |")
+    ours, theirs = ([scores[0] for scores in found] for found in rows.values())
     apart = [f"{100 * (a - b):+.1f}" for a, b in zip(ours, theirs, strict=True)]
     lines.append(f"\n{task.columns[0]}, tinyllm less Transformers, seed by seed: {', '.join(apart)} points.")
     return "\n".join(lines) + "\n"
@@ -236,7 +231,7 @@ def main() -> None:
     if folder is None:
         raise SystemExit("MiniLM is not here: tinyllm fetch minilm")
     task: Task = {"entities": Entities, "answers": Answers}[args.task](load(folder))
-    rows: dict[str, list[tuple[tuple[float, ...], float]]] = {"tinyllm": [], "Transformers on PyTorch": []}
+    rows: dict[str, list[tuple[float, ...]]] = {"tinyllm": [], "Transformers on PyTorch": []}
     for done, seed in enumerate(args.seeds, start=1):
         rows["tinyllm"].append(by_tinyllm(task, folder, seed, args.threads))
         rows["Transformers on PyTorch"].append(by_transformers(task, folder, seed, args.threads))

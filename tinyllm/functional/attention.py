@@ -173,14 +173,14 @@ def _two_axes(x):
 
 def _part(x, seen, rows):
     """The keys seen and the queries of a block: a view of (..., keys, queries), whose axes may be 1 for all."""
-    return x[..., :seen if x.shape[-2] > 1 else 1, rows if x.shape[-1] > 1 else slice(None)]
+    return x[..., :seen, rows if x.shape[-1] > 1 else slice(None)]
 
 
 def _summed(x, shape):
     """Over the axes in which an array of this shape was broadcast to x."""
     extra = x.ndim - len(shape)
     axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n != x.shape[extra + i]))
-    return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x
+    return x.sum(axis=axes).reshape(shape) if axes else x
 
 
 def _future(n, like):
