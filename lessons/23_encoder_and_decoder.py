@@ -3,7 +3,7 @@
 #
 # *How can a model write one text about another, and not only go on with its own?*
 #
-# *Reading 50 min · running 35 s · builds on lessons 8 (likelihood), 13 (masks), 15 (layers) and 17 (causal models)*
+# *Reading 50 min · running 20 s · builds on lessons 8 (likelihood), 13 (masks), 15 (layers) and 17 (causal models)*
 #
 # **Afterwards you can** derive the product that an encoder-decoder computes, build one from layers and say which token
 # looks at which through which of three masks, and test by sums, gradients and changed words that the source is read and the

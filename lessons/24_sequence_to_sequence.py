@@ -3,7 +3,7 @@
 #
 # *How does a model learn to translate, and why is being right about the next word not enough?*
 #
-# *Reading 45 min · running 75 s · builds on lessons 8 (likelihood), 17 (shift by one), 18 (generation) and 23
+# *Reading 45 min · running 60 s · builds on lessons 8 (likelihood), 17 (shift by one), 18 (generation) and 23
 # (encoder-decoder)*
 #
 # **Afterwards you can** turn pairs of sentences into batches, train a translator with teacher forcing, compute BLEU by
@@ -337,10 +337,10 @@ assert np.mean(hits) > 2 * np.mean(chance)
 # ## Nearly always right, and often wrong (T4)
 #
 # A report of training says "token accuracy". It is measured as training is done: with the true words before each place. How
-# good is a translator that guesses 94% of the next words? To see it, stop one early, after 800 steps.
+# good is a translator that guesses 95% of the next words? To see it, stop one early, after 400 steps.
 
 # %% tags=["varies"]
-half, _ = model_of(pairs_of(learn.sources, learn.targets), 800)
+half, _ = model_of(pairs_of(learn.sources, learn.targets), 400)
 test_pairs = pairs_of(test.sources, test.targets, 100)
 token_accuracy = evaluate(half, SequenceToSequence(), test_pairs.evaluation(), 1)["token_accuracy"]
 half_written = translations(half, test.sources)
@@ -380,7 +380,7 @@ viz.lines(table, "words to be written, the end included", "share right", "Few er
 # %% [markdown]
 # The middle curve is the upper one raised to the power of the length, and it explains most of the lower one. The rest has
 # the other sign than one might think: whole sentences are right *more* often than $p^T$, because errors are not
-# independent. They crowd in the hard sentences and leave the easy ones whole. A number such as "94% of the next words" is
+# independent. They crowd in the hard sentences and leave the easy ones whole. A number such as "95% of the next words" is
 # neither false nor of much use; say what the model writes.
 
 # %% [markdown]
@@ -731,7 +731,7 @@ check(6, expected_errors)
 # - What teacher forcing is, why it makes training parallel, and why exact match is the same with and without it.
 # - What exposure bias is then, where it can be measured, and what a word out of place does to a model that never saw one.
 # - BLEU: shares of runs, counted at most as often as in the reference, and the penalty for being short.
-# - Why a token accuracy of 94% may mean that every fourth sentence is wrong.
+# - Why a token accuracy of 95% may mean that every fourth sentence is wrong.
 # - What a task prefix is, and what is wrong with 001 §5's "J'aime beaucoup".
 #
 # All translations here were written greedily, the likeliest word each time. The product of the likeliest words is not

@@ -3,7 +3,7 @@
 #
 # *The model says how probable every text is. How does one find the most probable one, and is that the one we want?*
 #
-# *Reading 45 min · running 35 s · builds on lessons 8 (likelihood), 18 (generation), 23 (encoder and decoder) and 24
+# *Reading 45 min · running 30 s · builds on lessons 8 (likelihood), 18 (generation), 23 (encoder and decoder) and 24
 # (translation)*
 #
 # **Afterwards you can** show why the likeliest next word may lead away from the likeliest text, write beam search in twenty

@@ -3,7 +3,7 @@
 #
 # *How does a model answer with a piece of the text, and how can it say that the answer is not there?*
 #
-# *Reading 40 min · running 90 s · builds on lessons 8 (softmax), 13 (masks), 19 (a model that reads both ways) and 28
+# *Reading 40 min · running 55 s · builds on lessons 8 (softmax), 13 (masks), 19 (a model that reads both ways) and 28
 # (named entities)*
 #
 # **Afterwards you can** turn an encoder into a reader that points at an answer, derive its loss and its search, cut a long

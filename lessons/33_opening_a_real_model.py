@@ -3,7 +3,7 @@
 #
 # *What is inside the file of a model that other people trained, and does our code understand all of it?*
 #
-# *Reading 45 min · running 65 s · builds on lessons 10 (tokens), 11 (rotary positions), 13 (heads), 14 (norms), 18
+# *Reading 45 min · running 25 s · builds on lessons 10 (tokens), 11 (rotary positions), 13 (heads), 14 (norms), 18
 # (generation), 31 (sentence vectors) and 32 (the family)*
 #
 # **Afterwards you can** read a model's file down to its bits, compute a real model's next token with nothing but NumPy,

@@ -3,7 +3,7 @@
 #
 # *A language model continues texts. How does it become somebody who answers, and somebody who writes programs?*
 #
-# *Reading 40 min · running 110 s · builds on lessons 10 (tokens), 17 (causal pretraining), 18 (generation) and 33 (a real
+# *Reading 40 min · running 50 s · builds on lessons 10 (tokens), 17 (causal pretraining), 18 (generation) and 33 (a real
 # model)*
 #
 # **Afterwards you can** say what a conversation is as tokens, which of them a chat model learns from and why, show what a
