@@ -132,12 +132,7 @@ class Stack(Module):
         The residual sum adds n branches of independent sign: scaled so, its variance does not grow with depth.
         Radford et al. 2019, §2.3.
         """
-        ends = [
-            last for layer in self.layers for last in (
-                layer.attention.o_proj, *([layer.cross_attention.o_proj] if layer.cross_attention else ()),
-                layer.feed_forward.down,
-            )
-        ]
+        ends = [last for layer in self.layers for last in (layer.attention.o_proj, layer.feed_forward.down)]
         for last in ends:
             init.normal_(last.weight, 0.02 / math.sqrt(len(ends)))
 
