@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..autograd.modes import no_grad
 from .chat_template import ChatTemplate, encode_chat
 from .generate import Sampling
-from .next_logits import evaluation
+from .next_logits import Reader, evaluation
 
 
 class Conversation:
@@ -83,9 +81,9 @@ class Conversation:
             self.messages.append({"role": "assistant", "content": answer})
 
     def _pieces(self, ids: list[int], most: int) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        decoder, read = codecs.getincrementaldecoder("utf-8")("replace"), Reader(self.model)
         for _ in range(most):
-            token = self._next(ids)
+            token = self._next(ids, read)
             if token in self.tokenizer.special_ids:
                 self.complete = True
                 break
@@ -95,17 +93,13 @@ class Conversation:
         if piece := decoder.decode(b"", final=True):
             yield piece
 
-    def _next(self, ids: list[int]) -> int:
+    def _next(self, ids: list[int], read: Reader) -> int:
         """A token drawn after these: what the cache does not hold yet is read first, without logits but the last."""
         known = 0
         while known < min(len(self._ids), len(ids) - 1) and self._ids[known] == ids[known]:
             known += 1
         self._cache.crop(known)
         self._ids = ids[:known]                         # right even where Ctrl-C comes in the middle of what follows
-        new = np.array([ids[known:]])
-        with no_grad():
-            if new.shape[1] > 1:
-                self.model.hidden(new[:, :-1], cache=self._cache)
-            logits = backend.to_numpy(self.model(new[:, -1:], cache=self._cache).data[:, -1])
+        logits = read(np.array([ids[known:]]), self._cache)
         self._ids = list(ids)
         return int(self.sampling.choose(logits, np.array([ids]), np.array([self._chance.random()]))[0])

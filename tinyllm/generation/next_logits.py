@@ -13,7 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import backend
+from ..autograd import modes
 from ..autograd.modes import no_grad
+from ..nn import KVCache
+from .one_token import OneToken, has_twin
 
 
 @contextmanager
@@ -44,6 +47,37 @@ class NextLogits(Protocol):
         """From now on the texts are these of the last ones, in this order, with repeats: for samples and for beams."""
 
 
+class Reader:
+    """Reads tokens into a cache and answers the logits of what follows: a causal model, or, token by token, its twin.
+
+    One for each generation: before the next, weights may be replaced.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._twin: OneToken | None = None
+        self._has_twin: bool | None = None
+
+    def __call__(self, ids: np.ndarray, cache: KVCache | None) -> np.ndarray:
+        """The next ids (B, T), without a cache all of them → logits after the last (B, V), valid until the next call."""
+        with no_grad():
+            if cache is not None and 0 < cache.length < self.model.config.context and ids.shape[1] == 1 and self._by_twin():
+                if self._twin is None or self._twin.batch != len(ids):
+                    self._twin = OneToken(self.model, len(ids))
+                return self._twin(ids[:, 0], cache)
+            if cache is not None and ids.shape[1] > 1:          # a long prompt's logits would be large, and none asked for
+                self.model.hidden(ids[:, :-1], cache=cache)
+                ids = ids[:, -1:]
+            return backend.to_numpy(self.model(ids, cache=cache).data[:, -1])
+
+    def _by_twin(self) -> bool:
+        if modes.current().formulas_only or modes.current().anomalies or self.model.training:
+            return False
+        if self._has_twin is None:
+            self._has_twin = has_twin(self.model)
+        return self._has_twin
+
+
 class CausalNext:
     """log p(x_t | x_1 … x_{t−1}) + constant of a causal model.
 
@@ -59,6 +93,7 @@ class CausalNext:
         self.context = model.config.context
         self._start = max(0, begin.shape[1] - self.context)     # where the window begins
         self._cache: Any = None
+        self._read = Reader(model)
 
     def __call__(self, text: np.ndarray) -> np.ndarray:
         n, length = text.shape
@@ -67,11 +102,7 @@ class CausalNext:
         if self._cache is None and self.use_cache:
             self._cache = self.model.make_cache(n)
         known = self._start + (self._cache.length if self._cache is not None else 0)
-        with no_grad():
-            if self._cache is not None and known < length - 1:      # a long prompt's logits would be large, and none asked for
-                self.model.hidden(text[:, known:-1], cache=self._cache)
-                known = length - 1
-            return backend.to_numpy(self.model(text[:, known:], cache=self._cache).data[:, -1])
+        return self._read(text[:, known:], self._cache)
 
     def select(self, rows: np.ndarray) -> None:
         if self._cache is not None:

@@ -41,6 +41,17 @@ class LayerCache:
         self.length = end
         return self._keys[:, :, :end], self._values[:, :, :end]
 
+    def append_one(self, k: Array, v: Array) -> tuple[Array, Array]:
+        """`append` of one position, raw arrays (B, H, D) that are known to fit: what it costs counts in a small model.
+
+        Raises IndexError when the context is full.
+        """
+        t = self.length
+        self._keys[:, :, t] = k
+        self._values[:, :, t] = v
+        self.length = end = t + 1
+        return self._keys[:, :, :end], self._values[:, :, :end]
+
     def of_source(self, make: Callable[[], tuple[Any, Any]]) -> tuple[Array, Array]:
         """The source's keys and values: `make()` is asked for them the first time.
 
