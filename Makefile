@@ -20,10 +20,11 @@ BASE = $(VENV)/made-$(HERE)
 TOUR = $(VENV)/tour-$(HERE)
 DEV = $(VENV)/dev-$(HERE)
 PARITY = $(VENV)/parity-$(HERE)
+BENCH = $(VENV)/bench-$(HERE)
 LESSONS = $(VENV)/lessons-$(HERE)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab lessons test test-slow test-all lint bench parity mutants clean
+.PHONY: help tour lab lessons test test-slow test-all lint bench bench-peers parity mutants clean
 
 help:    ## this list
 	@echo "tinyllm: a textbook of large language models that runs"
@@ -67,11 +68,13 @@ lint: $(DEV)    ## style (ruff) and types (mypy)
 	@$(PY) -m ruff check .; style=$$?; $(PY) -m mypy && exit $$style
 	@echo "== Clean. Next: make test."
 
-bench: $(DEV)    ## time a training step, formulas against twins, and PyTorch if it is installed
+bench: $(DEV)    ## measure everything side by side (25 minutes; ARGS=--quick: two), with the peers that are installed
 	@echo "== Benchmarks"
-	@$(PY) -c "import torch" 2>/dev/null || echo "   (without PyTorch, which is not installed: make parity installs it)"
 	@$(PY) -m tests.benchmarks $(ARGS)
-	@echo "== Done. Next: make bench ARGS=--help lists what else can be measured."
+	@echo "== Done. Next: make bench ARGS=--help lists the sections, make bench-peers installs what to compare with."
+
+bench-peers: $(BENCH)    ## install what make bench compares with: PyTorch, JAX, HIPS autograd, tokenizers (large)
+	@echo "== The peers are installed. Next: make bench."
 
 parity: $(PARITY)    ## compare every operation with PyTorch (installs torch)
 	@echo "== Parity with PyTorch"
@@ -117,4 +120,9 @@ $(LESSONS): $(BASE) pyproject.toml constraints.txt lessons/jupyterlab.json
 $(PARITY): $(DEV)
 	@echo "== Installing PyTorch, to compare with (large)"
 	@$(PIP) -e ".[dev,parity]"
+	@touch $@
+
+$(BENCH): $(DEV)
+	@echo "== Installing PyTorch, JAX, HIPS autograd and tokenizers, to compare with (large)"
+	@$(PIP) -e ".[bench]"
 	@touch $@

@@ -1,0 +1,93 @@
+"""tinyllm's training step, as `train` takes it."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.configs import BETAS, CONFIGS, LR, WEIGHT_DECAY, Config, batches
+from tinyllm import formulas_only, manual_seed
+from tinyllm.functional import FORMULAS
+from tinyllm.models import GPT, Bert, BertConfig, GPTConfig, Seq2Seq, Seq2SeqConfig, SequenceClassifier
+from tinyllm.training import Causal, Classification, SequenceToSequence, TrainConfig, Workers, keep_freed_memory
+from tinyllm.training.loop import Loop
+
+
+def model(config: Config) -> Any:
+    """The model with the weights that all contenders start from."""
+    manual_seed(0)
+    c = config
+    sizes: Any = {"n_layers": c.layers, "n_heads": c.heads, "d_model": c.width, "context": c.context}
+    bend = {"tanh": "gelu_tanh", "none": "gelu"}[c.gelu]
+    if c.family == "gpt":
+        return GPT(GPTConfig(c.vocab, activation=bend, **sizes))
+    if c.family == "seq2seq":
+        return Seq2Seq(Seq2SeqConfig(c.vocab, norm_first=False, **sizes))
+    trunk = BertConfig(c.vocab, activation=bend, norm_first=False, norm_eps=1e-12, n_segments=2, masked_head=False, **sizes)
+    return SequenceClassifier(Bert(trunk), 2, "cls")
+
+
+def weights(config: str) -> dict[str, np.ndarray]:
+    """What the peers start from."""
+    return model(CONFIGS[config]).state_dict()
+
+
+class Repeated:
+    """The same few batches over and over."""
+
+    def __init__(self, found: list[dict[str, np.ndarray]]) -> None:
+        self.found = found
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        return self.found[step % len(self.found)]
+
+
+def start(config: Config, n_workers: int) -> tuple[Loop, Callable[[], float]]:
+    """The loop, and a function that takes its next step and answers the loss. The one place that knows how training goes."""
+    objective = {"gpt": Causal, "seq2seq": SequenceToSequence, "bert": Classification}[config.family]()
+    told = TrainConfig(
+        steps=1 << 30, lr=LR, betas=BETAS, weight_decay=WEIGHT_DECAY, schedule="constant", warmup=0, clip=0.0, workers=n_workers
+    )
+    loop = Loop(model(config), objective, Repeated(batches(config)), None, told)
+    loop.model.train()
+    keep_freed_memory()
+    workers = Workers(n_workers)
+    workers.__enter__()
+    atexit.register(workers.__exit__, None, None, None)
+    return loop, lambda: loop.update(workers)["loss"]
+
+
+def build(config: str, workers: int = 1, formulas: bool = False, without: str | None = None) -> Callable[[], float]:
+    """`formulas`: no twin at all; `without`: the formula in place of this one twin."""
+    if without is not None:
+        FORMULAS[without].twin = None
+    _, step = start(CONFIGS[config], workers)
+
+    def run() -> float:
+        with formulas_only() if formulas else nullcontext():
+            return step()
+
+    return run
+
+
+def twins_used(config: str) -> list[str]:
+    """The names of the twins that a step of this config calls, in the order of FORMULAS."""
+    _, step = start(CONFIGS[config], 1)
+    used: set[str] = set()
+
+    def noting(name: str, fused: Callable) -> Callable:
+        def call(*args: Any) -> Any:
+            used.add(name)
+            return fused(*args)
+
+        return call
+
+    for name, formula in FORMULAS.items():
+        if formula.twin is not None:
+            formula.twin.fused = noting(name, formula.twin.fused)
+    step()
+    return [name for name in FORMULAS if name in used]

@@ -1,0 +1,52 @@
+"""What each fused twin and each technique brings: the step with everything, against the step without that one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.benchmarks.configs import CONFIGS
+from tests.benchmarks.report import Options, Result, table
+from tests.benchmarks.rounds import Contender, compare
+from tests.benchmarks.server import Server
+
+TARGET = "tests.benchmarks.peers.tinyllm:build"
+EVERYTHING, NO_TWIN, NOT_KEPT = "everything, 1 worker", "no twin at all: formulas only", "freed memory not kept"
+
+
+def run(options: Options) -> Result:
+    found: dict[str, Any] = {}
+    lines = [
+        "One worker. A row is the training step without one thing, its formula in place of the twin or a technique turned off: "
+        "how much longer it takes, and how much larger its process's peak is, than with everything. Medians of interleaved "
+        "rounds; the losses agreed to 1e-4. The last row is the other way round: what more workers bring.\n"
+    ]
+    for name in options.configs or (["S"] if options.quick else ["S", "M"]):
+        config = CONFIGS[name]
+        print(f"{name}: {config}", flush=True)
+        rounds = options.rounds or (2 if options.quick else min(5, config.rounds))
+        found[name] = compare(contenders(name, options.cores), rounds, config.steps_a_round)
+        shown = rows(found[name])
+        print("\n".join(shown), flush=True)
+        lines += [f"## {name}: {config}\n", *shown]
+    return Result("twins", "What each twin and technique brings", lines, {"found": found})
+
+
+def contenders(name: str, cores: int) -> list[Contender]:
+    with Server(1) as server:
+        used = server.ask("call", target="tests.benchmarks.peers.tinyllm:twins_used", options={"config": name})
+    of = [Contender(EVERYTHING, TARGET, {"config": name})]
+    of += [Contender(f"{twin}: formula, no twin", TARGET, {"config": name, "without": twin}) for twin in used]
+    of.append(Contender(NO_TWIN, TARGET, {"config": name, "formulas": True}))
+    of.append(Contender(NOT_KEPT, TARGET, {"config": name}, environment={"TINYLLM_KEEP_MEMORY": "0"}))
+    if cores > 1:
+        of.append(Contender(f"everything, {cores} workers", TARGET, {"config": name, "workers": cores}, cores))
+    return of
+
+
+def rows(found: dict[str, Any]) -> list[str]:
+    base = found[EVERYTHING]
+    shown = []
+    for name, of in found.items():
+        more = of["peak_mb"] - base["peak_mb"]
+        shown.append([name, f"{of['ms']:.1f}", f"{of['ms'] / base['ms']:.2f}", f"{of['peak_mb']:.0f}", f"{more:+.0f}"])
+    return table(["step with", "ms", "time / everything", "peak, MB", "against everything, MB"], shown)
