@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import math
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,33 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
     return data if device is None else to_device(data, device)
+
+
+# ---------------------------------------------------------------- kernels
+
+def has_kernels() -> bool:
+    """Whether CuPy is in use and can compile CUDA (a stand-in for it may lack the compiler)."""
+    return hasattr(_cupy_if_loaded(), "RawKernel")
+
+
+def raw_kernel(source: str, name: str) -> Any:
+    """A function of CUDA C++, `kernel(blocks, threads, arguments)`; compiled at its first call, made once."""
+    return _raw_kernel(_cupy(), source, name)
+
+
+def elementwise_kernel(inputs: str, outputs: str, body: str, name: str) -> Any:
+    """CuPy's `ElementwiseKernel`: the body runs for every entry of arrays that broadcast together; made once."""
+    return _elementwise_kernel(_cupy(), inputs, outputs, body, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _raw_kernel(cupy: ModuleType, source: str, name: str) -> Any:
+    return cupy.RawKernel(source, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _elementwise_kernel(cupy: ModuleType, inputs: str, outputs: str, body: str, name: str) -> Any:
+    return cupy.ElementwiseKernel(inputs, outputs, body, name)
 
 
 # ---------------------------------------------------------------- randomness

@@ -13,7 +13,9 @@ itself by generate_api.py), host arrays beside its own, a silent way to the host
 stricter: host arrays as indices and right-hand sides, an index out of bounds, a place written twice with different
 values, overlapping assignment, arrays of a device that is not the current one.
 
-Reading order: api (what CuPy has), traffic, devices, dispatch, indexing, operators, array, random, module.
+CUDA kernels run here too, by g++ (kernels, emulate.h): the very source that a GPU would get.
+
+Reading order: api (what CuPy has), traffic, devices, dispatch, indexing, operators, array, random, kernels, module.
 """
 
 from .array import ndarray

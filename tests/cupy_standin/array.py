@@ -50,6 +50,7 @@ class ndarray:
             record(f"to device: asarray of {type(a).__name__}")
             return cls._of(np.array(a, dtype, order=order or "K"))
         same = a._device == devices.current() and not copy and dtype in (None, a.dtype)
+        same = same and (order != "C" or a._values.flags.c_contiguous)
         return a if same else cls._of(np.array(a._values, dtype, order=order or "K"))
 
     # ------------------------------------------------------------ what it is

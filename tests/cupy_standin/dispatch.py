@@ -80,6 +80,8 @@ def call_function(kind: type, function: Callable[..., Any], args: tuple[Any, ...
     plain = function.__name__
     if plain in TAKES_FUNCTIONS:
         raise TypeError(f"{name} hands arrays to a function of yours: the stand-in does not run it")
+    if plain == "ascontiguousarray":
+        kwargs = {**kwargs, "order": "C"}
     if plain in UPLOADS:
         return kind._asarray(args[0], *args[1:], **kwargs)
     if plain == "where" and not hasattr(args[0], "astype"):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import api, devices, indexing, random
+from . import api, devices, indexing, kernels, random
 from .array import ndarray
 from .dispatch import SCALARS, call_function, call_ufunc
 from .traffic import transfers
@@ -25,13 +25,6 @@ def asnumpy(a: Any, stream: Any = None, order: str = "C", out: Any = None, *, bl
 
 def get_array_module(*args: Any) -> types.ModuleType:
     return sys.modules["cupy"] if any(isinstance(x, ndarray) for x in args) else np
-
-
-class Kernel:
-    """ElementwiseKernel, RawKernel, …: CUDA source, which nothing here can compile."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("no GPU: the stand-in for CuPy compiles no kernels")
 
 
 class Ufunc:
@@ -69,14 +62,15 @@ class Module(types.ModuleType):
         raise AttributeError(f"the stand-in's {self.__name__} has no {name}")
 
 
-def modules() -> dict[str, types.ModuleType]:
+def modules(with_kernels: bool) -> dict[str, types.ModuleType]:
     """The entries of sys.modules."""
     cupy = Module("cupy", "A stand-in for CuPy that computes on the CPU.")
     cupy.__version__ = api.API["cupy"]
     cupy.ndarray = ndarray
     cupy.asarray = cupy.array = ndarray._asarray
     cupy.asnumpy, cupy.get_array_module = asnumpy, get_array_module
-    cupy.ElementwiseKernel = cupy.ReductionKernel = cupy.RawKernel = cupy.RawModule = Kernel
+    if with_kernels:
+        cupy.ElementwiseKernel, cupy.RawKernel = kernels.ElementwiseKernel, kernels.RawKernel
     cupy.cuda = devices.module()
     cupy.is_available = cupy.cuda.is_available
     cupy.linalg, cupy.fft = Module("cupy.linalg"), Module("cupy.fft")
@@ -87,15 +81,20 @@ def modules() -> dict[str, types.ModuleType]:
 
 
 @contextlib.contextmanager
-def install(count: int = 1) -> Iterator[types.ModuleType]:
-    """Inside, `import cupy` finds the stand-in, with `count` devices and an empty log of transfers."""
+def install(count: int = 1, with_kernels: bool | None = None) -> Iterator[types.ModuleType]:
+    """Inside, `import cupy` finds the stand-in, with `count` devices and empty logs of transfers and launches.
+
+    It runs CUDA kernels where there is a g++ to compile them, unless told otherwise; a library that finds no RawKernel in CuPy
+    has to do without.
+    """
     outside = {name: module for name, module in sys.modules.items() if name == "cupy" or name.startswith("cupy.")}
     for name in outside:
         del sys.modules[name]
-    ours = modules()
+    ours = modules(kernels.compiler() is not None if with_kernels is None else with_kernels)
     sys.modules.update(ours)
     devices.set_count(count)
     transfers.clear()
+    kernels.launches.clear()
     try:
         yield ours["cupy"]
     finally:

@@ -1,6 +1,6 @@
 """The formulas of the field, in reading order: linear, activations (erf), softmax, losses, contrastive, normalization,
 embedding, positions, attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused
-twin hang together.
+twin hang together; cuda holds the bodies that twins have on a GPU.
 
 Each is written as the literature has it and runs on NumPy arrays, CuPy arrays and Tensors alike.
 """
@@ -18,6 +18,7 @@ from .positions import alibi_slopes, relative_buckets, rotary, rotary_table, sin
 from .attention import attention, attention_weights
 from .recurrent import recurrent
 from .dropout import dropout
+from . import cuda
 
 __all__ = [
     "FORMULAS", "Formula", "alibi_slopes", "attention", "attention_weights", "contrastive_loss", "cross_entropy", "dropout",

@@ -8,6 +8,7 @@ import numpy as np
 
 from .checks import check_kind
 from .formula import formula
+from .fusing import in_kernels
 
 
 @formula
@@ -18,7 +19,7 @@ def embedding(ids: Any, weight: Any) -> Any:
 
     Gradient: row v of the table was used once for every n with ids_n = v, so ∂L/∂weight_v = Σ over those n of g_n.
 
-    Raises TypeError for ids that are not integers, IndexError for one outside [0, V).
+    Raises TypeError for ids that are not integers, IndexError for one outside [0, V). In a CUDA kernel that row is NaN.
     Source: Bengio et al. 2003, §2; formula F6.
     """
     return weight[ids]                                                              # (..., C)
@@ -29,7 +30,7 @@ def _check(ids, weight):
     check_kind("ids", ids, "iu", "integers, the number of a row each")
     if weight.ndim != 2:
         raise ValueError(f"embedding: the table has shape {weight.shape}: it needs two axes, (rows, width)")
-    if ids.size:
+    if ids.size and not in_kernels(weight):             # a look from the host would wait for the GPU: there, NaN
         low, high = int(ids.min()), int(ids.max())      # NumPy would take a negative id for one counted from the end
         if low < 0 or high >= weight.shape[0]:
             wrong = low if low < 0 else high

@@ -6,6 +6,9 @@
     @softmax.fused
     def softmax(x, axis=-1): ...  return y, vjp       # raw arrays, one pass, the gradient derived in its docstring
 
+    @softmax.cuda
+    def softmax(x, axis=-1): ...  return y, vjp       # optional: the same on a GPU's arrays, as a CUDA kernel (package cuda)
+
     @softmax.check
     def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
 
@@ -20,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Operation, modes
+from .fusing import in_kernels
 
 FORMULAS: dict[str, Formula] = {}
 """Every formula by name."""
@@ -44,6 +48,22 @@ class Formula:
     def fused(self, body: Callable) -> Formula:
         """Decorator: give this formula its twin, a function on raw arrays returning (value, vjp). See `tinyllm.operation`."""
         self.twin = Operation(body, self.formula)
+        return self
+
+    def cuda(self, body: Callable) -> Formula:
+        """Decorator: give the twin a second body, of the same arguments, for arrays on a GPU.
+
+        It returns (value, vjp) too, or NotImplemented for arguments it leaves to the twin's array code.
+        """
+        assert self.twin is not None
+        array_code = self.twin.fused
+
+        @functools.wraps(array_code)
+        def fused(*args: Any) -> Any:
+            answer = body(*args) if in_kernels(*args) else NotImplemented
+            return array_code(*args) if answer is NotImplemented else answer
+
+        self.twin.fused = fused
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

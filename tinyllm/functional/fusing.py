@@ -14,8 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
+from ..autograd import Tensor, modes
+
+KERNEL_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 TILE = 1 << 16
 """Elements in a tile: 256 KiB of float32. On a GPU, where a launch costs more than a pass, the tile is everything."""
+
+
+def in_kernels(*arguments: Any) -> bool:
+    """Whether a formula called with these runs as CUDA kernels: twins are on, and arrays of floats are a GPU's, of one dtype
+    (float32 or float64). Numbers and arrays of other kinds may stand among them."""
+    if not backend.has_kernels() or modes.current().formulas_only:
+        return False
+    arrays = [a.data if isinstance(a, Tensor) else a for a in arguments]
+    dtypes = {a.dtype for a in arrays if backend.is_array(a) and a.dtype.kind == "f"}
+    return len(dtypes) == 1 and dtypes <= KERNEL_DTYPES and not any(isinstance(a, np.ndarray) for a in arrays)
 
 
 def matrix(x: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .checks import check_kind
 from .formula import formula
-from .fusing import matrix, ones
+from .fusing import in_kernels, matrix, ones
 from .softmax import log_softmax
 
 
@@ -30,7 +30,7 @@ def cross_entropy(
     The logarithm of the softmax is taken at once: a confident wrong answer costs its distance, not infinity.
 
     Raises TypeError for targets that are not integers, ValueError for shapes that do not match, a target outside [0, V), a
-    smoothing outside [0, 1) or weights of another length.
+    smoothing outside [0, 1) or weights of another length. In a CUDA kernel a target outside [0, V) makes the loss NaN.
     Source: formulas F10, F12 and F15; label smoothing Szegedy et al. 2016, §7, weighted as PyTorch does.
     """
     n_classes = logits.shape[-1]
@@ -55,7 +55,7 @@ def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weight
     if logits.shape[:-1] != targets.shape:
         raise ValueError(f"logits {logits.shape} and targets {targets.shape}: logits need one axis more, the classes")
     n_classes = logits.shape[-1]
-    if targets.size:
+    if targets.size and not in_kernels(logits, class_weights):      # a look from the host would wait for the GPU: there, NaN
         low, high = int(targets.min()), int(targets.max())
         if low < 0 or high >= n_classes:                # only now is it worth looking at each
             wrong = targets[((targets < 0) | (targets >= n_classes)) & (targets != ignore_index)]
