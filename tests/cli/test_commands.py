@@ -220,10 +220,10 @@ def test_a_stopped_run_goes_on_with_its_folder_alone(command, text, tmp_path, ca
 
     real = loop.Loop.update
 
-    def stops(self, workers):
+    def stops(self):
         if self.step == 4:
             os.kill(os.getpid(), signal.SIGINT)
-        return real(self, workers)
+        return real(self)
 
     monkeypatch.setattr(loop.Loop, "update", stops)
     assert main([command, *options, *SMALL, "--out", str(tmp_path / "parts")]) == 130

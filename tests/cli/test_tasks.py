@@ -78,10 +78,10 @@ def test_a_stopped_task_goes_on_with_its_folder_alone(task, made, causal_run, tm
     """Weights and everything said of them in the test are those of the undisturbed run."""
     whole, real = made(task), loop.Loop.update
 
-    def stops(self, workers):
+    def stops(self):
         if self.step == 4:
             os.kill(os.getpid(), signal.SIGINT)
-        return real(self, workers)
+        return real(self)
 
     monkeypatch.setattr(loop.Loop, "update", stops)
     line = command(task, file_of(whole), causal_run, tmp_path / "run", "--dropout", 0.1)

@@ -31,7 +31,7 @@ PARTS = (*HEIGHT, *ASIDE)
 
 # Third-party packages: NumPy everywhere; the extras' only inside the function that uses them.
 ALWAYS = ("numpy",)
-LAZILY = ("hypothesis", "jinja2", "matplotlib", "safetensors", "threadpoolctl", "tqdm")
+LAZILY = ("hypothesis", "jinja2", "matplotlib", "mpi4py", "safetensors", "threadpoolctl", "tqdm")
 
 MOST_LINES = 300
 # One indivisible idea each: the reason stands beside the name.

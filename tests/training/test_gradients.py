@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 from tests.training.support import KINDS, config_of, model_of, objective_of, sources_of
-from tinyllm.autograd import modes, no_grad
-from tinyllm.backend import generator, randomness
 from tinyllm.data import split_batch
-from tinyllm.training import Workers, loss_and_gradients, train
+from tinyllm.optim import SGD
+from tinyllm.training import Threads, train
+from tinyllm.training.gradients import part_gradient
+from tinyllm.training.shards import Shards
 
 
 def learned(model) -> list:
@@ -22,9 +20,17 @@ def learned(model) -> list:
 def gradients_of(kind: str, n_workers: int, batches: list, dropout: float = 0.0, step: int = 1):
     model, objective = model_of(kind, dropout), objective_of(kind)
     model.train()
-    with Workers(n_workers) as workers:
-        loss, gradients = loss_and_gradients(model, objective, learned(model), batches, workers, seed=0, step=step)
-    return loss, gradients, model
+    workers = Threads(n_workers)
+    shards = Shards(learned(model), SGD(model.parameters()), workers)
+
+    def part(i: int):
+        gradient = shards.gradient(i)
+        return part_gradient(model, objective, batches, i, n_workers, 0, step, gradient), gradient.taken
+
+    with workers:
+        losses, taken = zip(*workers.of_all(part), strict=True)
+        workers.of_all(lambda i: shards.sum(i, np.any(taken, axis=0)))
+    return sum(losses), [parameter.grad for parameter in learned(model)], model
 
 
 def error(got: list, expected: list) -> float:
@@ -83,17 +89,6 @@ def test_dropout_differs_from_step_to_step_and_part_to_part():
     assert first != second                  # were both parts dropped alike, their mean would be the first's loss
 
 
-def test_gradients_are_nobody_elses():
-    """Clipping scales them in place: two parameters must not have been given one array."""
-    batch = sources_of("causal")[0].batch(0)
-    _, gradients, model = gradients_of("causal", 1, [batch])
-    assert len({id(g) for g in gradients}) == len(gradients)
-    for i, g in enumerate(gradients):
-        assert g.base is None
-        assert not any(np.shares_memory(g, other) for other in gradients[i + 1 :])
-        assert not any(np.shares_memory(g, p.data) for p in model.parameters())
-
-
 def test_a_batch_without_a_target_is_an_error():
     batch = sources_of("causal")[0].batch(0)
     batch = {**batch, "targets": np.full_like(batch["targets"], -100)}
@@ -147,8 +142,6 @@ def test_a_parameter_that_plays_no_part_has_no_gradient_and_does_not_decay():
     assert still == {name for name in before if name.startswith("trunk.head.")}
 
 
-# ---------------------------------------------------------------- the pool
-
 def test_two_workers_learn_what_one_learns():
     """To rounding: a few steps, before small differences have grown."""
     weights = []
@@ -158,40 +151,3 @@ def test_two_workers_learn_what_one_learns():
         train(model, objective_of("masked"), source, held_out, config_of(steps=5, workers=n_workers), progress=False)
         weights.append(list(model.state_dict().values()))
     assert error(*weights) < 1e-4
-
-
-def test_workers_are_threads_with_the_callers_modes_and_one_blas_thread_each():
-    def look(i: int):
-        barrier.wait(timeout=30)            # all three at the same time
-        blas = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-        return threading.current_thread().name, modes.current().recording, generator().random(), blas
-
-    before = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-    barrier = threading.Barrier(3)
-    with Workers(3) as workers, no_grad(), randomness(7):
-        seen = workers.map(look, range(3))
-        assert workers.map(lambda i: i * i, range(10)) == [i * i for i in range(10)]
-    assert len({name for name, *_ in seen}) == 3
-    assert [recording for _, recording, *_ in seen] == [False] * 3
-    assert all(blas == {1} for *_, blas in seen)
-    assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == before
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tinyllm-worker")]
-
-
-def test_an_exception_in_a_worker_is_raised_as_itself_when_all_have_ended():
-    ended = []
-
-    def work(i: int) -> None:
-        if i % 2:
-            raise KeyError(f"part {i}")
-        ended.append(i)
-
-    with Workers(2) as workers:
-        with pytest.raises(KeyError, match="part 1"):
-            workers.map(work, range(5))
-        assert sorted(ended) == [0, 2, 4]
-
-
-def test_at_least_one_worker():
-    with pytest.raises(ValueError, match="0 workers"):
-        Workers(0)

@@ -8,9 +8,9 @@ from .operation import Operation, operation
 from .rules import scatter_add
 from .table import defvjp
 from .tensor import Tensor
-from .transforms import grad, gradients, value_and_grad
+from .transforms import grad, gradients, leaf_gradients, value_and_grad
 
 __all__ = [
     "GradientError", "Operation", "Tensor", "defvjp", "detect_anomaly", "enable_grad", "formulas_only", "grad", "gradcheck",
-    "gradients", "no_grad", "operation", "scatter_add", "value_and_grad",
+    "gradients", "leaf_gradients", "no_grad", "operation", "scatter_add", "value_and_grad",
 ]

@@ -131,8 +131,12 @@ def backward_pass(
 
 
 def _reachable(root: Node, stops: Collection[int]) -> list[Node]:
-    """The nodes root depends on, by rising serial number. A loop, not recursion: a graph may be 100,000 operations deep."""
+    """The nodes root depends on, by rising serial number. A loop, not recursion: a graph may be 100,000 operations deep.
+
+    A leaf stands just before the first node that used it: there its sum is complete, and can be handed out and let go.
+    """
     found: dict[int, Node] = {}
+    first_use: dict[int, int] = {}
     stack = [root]
     while stack:
         node = stack.pop()
@@ -143,9 +147,14 @@ def _reachable(root: Node, stops: Collection[int]) -> list[Node]:
             raise RuntimeError(
                 "the graph was freed by an earlier backward(): compute the output again, or pass retain_graph=True before"
             )
-        if node.serial not in stops:
-            stack.extend(parent for parent in node.parents if parent is not None)
-    return [found[serial] for serial in sorted(found)]
+        if node.serial in stops:
+            continue
+        for parent in node.parents:
+            if parent is not None:
+                stack.append(parent)
+                if parent.op is None:
+                    first_use[parent.serial] = min(first_use.get(parent.serial, node.serial), node.serial)
+    return [found[serial] for serial in sorted(found, key=lambda serial: (first_use.get(serial, serial), serial))]
 
 
 def _leading_to(stops: Collection[int], order: list[Node]) -> set[int]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from . import options, runs, sources, tasks
+from . import options, ranks, runs, sources, tasks
 
 EXAMPLES = """\
 tasks:
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     from ..training import train
     from .pretrain import say_best, say_next
 
+    first = ranks.first_alone_speaks()
     args = runs.resumed(args)
     task = tasks.find(args.task)(args)
     sides = task.read()
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> None:
     history = train(
         model, task.objective(sides), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet
     )
+    if not first:
+        return
     say_best(history)
     outcome = task.test(home.model("best").eval(), tokenizer, sides)
     outcome.save(home.path)

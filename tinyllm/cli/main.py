@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from . import chat, evaluate, fetch, finetune, formulas, generate, info, pretrain, progress, tour
+from . import chat, evaluate, fetch, finetune, formulas, generate, info, pretrain, progress, ranks, tour
 
 COMMANDS = (tour, pretrain, finetune, evaluate, generate, chat, fetch, info, formulas, progress)
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -79,5 +79,8 @@ def _say(args: argparse.Namespace, error: Exception, status: int) -> int:
         text = error.strerror                       # without "[Errno 28]"
     elif isinstance(error, KeyError):
         text = str(error.args[0])
-    print(f"tinyllm {args.command}: error: {' '.join(text.split())}", file=sys.stderr)
+    text = f"tinyllm {args.command}: error: {' '.join(text.split())}"
+    print(text, file=sys.stderr, flush=True)
+    if "mpi4py.MPI" in sys.modules:
+        ranks.end_all(text, status)
     return status

@@ -75,7 +75,10 @@ def add_training(command: argparse.ArgumentParser, small_lr: float = LR, **defau
     add("accumulation", int, "batches for each update", "N")
     add("patience", int, "stop after so many evaluations without a new best, 0: never", "N")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights, the data's order, dropout")
-    group.add_argument("--workers", type=int, metavar="N", help="threads a batch is shared by (default: one a core)")
+    group.add_argument("--workers", type=int, metavar="N", help="how many share a batch (default: one a core)")
+    group.add_argument(
+        "--worker-kind", choices=("processes", "threads"), help="what they are (default: processes where that is safe)"
+    )
     add("eval_every", int, "steps between evaluations, each with a checkpoint", "N")
     add("log_every", int, "steps between lines of metrics.jsonl", "N")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -124,6 +127,7 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
         warmup=args.warmup, betas=(args.beta1, args.beta2), momentum=args.momentum, weight_decay=args.weight_decay,
         clip=args.clip, accumulation=args.accumulation, seed=args.seed, workers=args.workers, eval_every=args.eval_every,
         log_every=args.log_every, patience=args.patience,
+        processes=None if args.worker_kind is None else args.worker_kind == "processes",
     )
 
 

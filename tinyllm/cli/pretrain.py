@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from . import options, runs
+from . import options, ranks, runs
 
 EXAMPLES = """\
 examples:
@@ -27,6 +27,8 @@ examples:
   tinyllm pretrain --table reviews.csv --text-column review --out runs/reviews
   tinyllm pretrain --out runs/book --resume
       go on with a run that was stopped or killed, to the same numbers
+  mpiexec -n 4 tinyllm pretrain --out runs/book
+      four processes, on one machine or many, each with a quarter of every batch (pip install tinyllm[mpi])
   tinyllm pretrain --text tinyshakespeare.txt --tokenizer char --layers 4 --heads 4 --width 128 --context 64 --batch 12 \\
       --steps 2000 --dropout 0 --lr 1e-3 --min-lr 1e-4 --beta2 0.99 --warmup 100 --weight-decay 0.1
       nanoGPT's recipe for a laptop
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
     from .corpora import read_corpus
     from .pretraining import OBJECTIVES, objective_and_sources
 
+    first = ranks.first_alone_speaks()
     args = runs.resumed(args)
     config = options.train_config(args)
     corpus = read_corpus(args)
@@ -88,6 +91,8 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {tokenizer.vocab_size:,} tokens; {corpus}")
     history = train(model, objective, train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)
+    if not first:
+        return
     say_best(history)
     print(f"  what always says the same reaches {_numbers(chosen.baseline(model, train_source, valid_source))}")
     say_next(home, chosen.next_steps(str(home.path)))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 LARGEST_CONFIG = 1 << 20
 NOT_OPTIONS = {"command", "run", "parser", "debug", "resume", "quiet"}
+WORKERS = ("workers", "worker_kind")        # may be others when a run goes on
 PATHS = ("text", "table", "code", "data", "from_run")
 
 
@@ -93,12 +94,12 @@ def resumed(args: argparse.Namespace) -> argparse.Namespace:
         raise ValueError(f"{args.out} is a run of {kind}: go on with `tinyllm {kind} --resume`")
     before = run.config["options"]
     for name, value in options_of(args).items():
-        if value not in (before.get(name), args.parser.get_default(name)) and name not in ("out", "workers"):
+        if value not in (before.get(name), args.parser.get_default(name)) and name not in ("out", *WORKERS):
             raise ValueError(
                 f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start "
                 "another run with another --out"
             )
-    workers = {} if args.workers is None else {"workers": args.workers}
+    workers = {name: getattr(args, name) for name in WORKERS if getattr(args, name) is not None}
     return argparse.Namespace(**{**vars(args), **before, **workers, "out": args.out})
 
 
@@ -107,12 +108,14 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) -> Run:
-    """Write config.json and tokenizer.json into the run's folder, or leave them where the run goes on.
+    """Write config.json and tokenizer.json into the run's folder, or leave them where the run goes on. Of several ranks the
+    first writes.
 
     Raises OSError for a folder that cannot be written to, ValueError where a run goes on with data that changed.
     """
     from .. import __version__
     from ..training.files import write_file
+    from ..training.workers import first_rank
 
     path = Path(args.out)
     if args.resume and (path / CONFIG).exists() and (path / TOKENIZER).exists():
@@ -120,6 +123,8 @@ def begin_run(args: argparse.Namespace, tokenizer: Tokenizer, **entries: Any) ->
         check_data(run, entries["data"])
         return run
     config = {"command": args.command, "tinyllm": __version__, "options": options_of(args), **entries}
+    if not first_rank():
+        return Run(path, config)
     try:
         path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(path / TOKENIZER)

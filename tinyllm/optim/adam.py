@@ -37,6 +37,9 @@ class Adam(Optimizer):
         for group in self.groups:
             check_betas(group)
 
+    def elementwise(self, group: Group) -> bool:
+        return True
+
     def update(self, x: Array, g: Array, state: dict[str, Array], t: int, group: Group) -> None:
         adam_update(x, g, state, t, group, self.decoupled)
 

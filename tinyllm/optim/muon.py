@@ -62,6 +62,9 @@ class Muon(Optimizer):
                         "orthogonal=False"
                     )
 
+    def elementwise(self, group: Group) -> bool:
+        return not group["orthogonal"]
+
     def update(self, x: Array, g: Array, state: dict[str, Array], t: int, group: Group) -> None:
         if not group["orthogonal"]:
             adam_update(x, g, state, t, group, decoupled=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,17 @@ from ..backend import Array
 from ..nn import Parameter
 
 Group = dict[str, Any]
+
+
+@dataclass
+class _Run:
+    """Parameters of a group that stand side by side in memory, with their gradients and states: moved as one long vector."""
+
+    group: Group
+    places: list[int]
+    x: Array
+    g: Array
+    state: dict[str, Array] = field(default_factory=dict)
 
 
 class Optimizer:
@@ -31,6 +43,7 @@ class Optimizer:
         self.groups: list[Group] = [_group(group, defaults) for group in groups]
         self.steps = [0 for _ in self.parameters()]   # of each parameter: one that had no gradient did not step
         self.state: list[dict[str, Array]] = [{} for _ in self.steps]
+        self._known: dict[tuple[int, ...], tuple[list[Any], list[_Run]]] = {}       # places → arrays, runs
         seen = set[int]()
         for parameter in self.parameters():
             if id(parameter) in seen:
@@ -51,20 +64,88 @@ class Optimizer:
         for group in self.groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def step(self) -> None:
-        """Move every parameter that has a gradient, in place."""
-        place = 0
-        for group in self.groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self.steps[place] += 1
-                    self.update(parameter.data, parameter.grad, self.state[place], self.steps[place], group)
-                    parameter._written()
-                place += 1
+    def step(self, places: Sequence[int] | None = None) -> None:
+        """Move every parameter that has a gradient, in place; of several workers each moves those at its `places`."""
+        for run in self._runs(range(len(self.steps)) if places is None else places):
+            t = self.steps[run.places[0]] + 1
+            self.update(run.x, run.g, run.state, t, run.group)
+            for place in run.places:
+                self.steps[place] = t
+            if t == 1:
+                self._spread(run)
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Forget the state of all parameters but these: others move the rest."""
+        kept = set(places)
+        for place in range(len(self.steps)):
+            if place not in kept:
+                self.steps[place], self.state[place] = 0, {}
+
+    def elementwise(self, group: Group) -> bool:
+        """Whether each number of a parameter moves by itself, so that it does not matter where one parameter ends."""
+        return False
 
     def update(self, x: Array, g: Array, state: dict[str, Array], t: int, group: Group) -> None:
         """Move x, given its gradient g, for the t-th time (from 1). `state` holds arrays of x's shape; empty when t is 1."""
         raise NotImplementedError
+
+    # ------------------------------------------------------------ long vectors
+
+    def _runs(self, places: Sequence[int]) -> list[_Run]:
+        """What is to be moved, remembered while it is the same arrays."""
+        every = [(group, parameter) for group in self.groups for parameter in group["params"]]
+        chosen = [(place, *every[place]) for place in places]
+        arrays = [array for _, _, parameter in chosen for array in (parameter.data, parameter.grad)]
+        known, runs = self._known.get(tuple(places), ([], []))
+        if len(known) != len(arrays) or any(a is not b for a, b in zip(known, arrays, strict=True)):
+            runs = self._joined(chosen)
+            self._known.pop(tuple(places), None)
+            if len(runs) < len(chosen):
+                self._known[tuple(places)] = arrays, runs
+        for _, _, parameter in chosen:
+            if parameter.grad is not None:
+                parameter._written()
+        return runs
+
+    def _joined(self, chosen: list[tuple[int, Group, Parameter]]) -> list[_Run]:
+        several: list[list[tuple[int, Group, Parameter]]] = []
+        for entry in chosen:
+            place, group, parameter = entry
+            if parameter.grad is None:
+                continue
+            before = several[-1][-1] if several else None
+            if (
+                before is not None and before[1] is group and self.elementwise(group)
+                and self.steps[before[0]] == self.steps[place]
+                and _side_by_side(before[2].data, parameter.data) and _side_by_side(before[2].grad, parameter.grad)
+            ):
+                several[-1].append(entry)
+            else:
+                several.append([entry])
+        return [self._run(entries) for entries in several]
+
+    def _run(self, entries: list[tuple[int, Group, Parameter]]) -> _Run:
+        places, group = [place for place, *_ in entries], entries[0][1]
+        parameters = [parameter for *_, parameter in entries]
+        if len(entries) == 1:
+            return _Run(group, places, parameters[0].data, parameters[0].grad, self.state[places[0]])
+        run = _Run(group, places, _whole([p.data for p in parameters]), _whole([p.grad for p in parameters]))
+        run.state = {
+            name: np.concatenate([self.state[place][name].reshape(-1) for place in places]) for name in self.state[places[0]]
+        }
+        self._spread(run)
+        return run
+
+    def _spread(self, run: _Run) -> None:
+        """Each parameter's state is its part of the run's."""
+        if len(run.places) == 1:
+            return
+        shapes = {place: p.shape for place, p in enumerate(self.parameters())}
+        start = 0
+        for place in run.places:
+            stop = start + int(np.prod(shapes[place]))
+            self.state[place] = {name: array[start:stop].reshape(shapes[place]) for name, array in run.state.items()}
+            start = stop
 
     # ------------------------------------------------------------ saving and loading
 
@@ -102,7 +183,25 @@ class Optimizer:
             state[int(place)][name] = backend.to_device(np.array(array), parameter.device)
         for group, options in zip(self.groups, saved["groups"], strict=True):
             group.update(options)
-        self.steps, self.state = list(saved["steps"]), state
+        self.steps, self.state, self._known = list(saved["steps"]), state, {}
+
+
+def _side_by_side(a: Array | None, b: Array | None) -> bool:
+    """Whether b begins where a ends, in one and the same array."""
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.base is None or a.base is not b.base:
+        return False
+    return _address(a) + a.nbytes == _address(b) and all(array.flags.c_contiguous for array in (a, b, a.base))
+
+
+def _whole(arrays: list[Any]) -> Array:
+    """Arrays that stand side by side, as one vector."""
+    base = arrays[0].base.reshape(-1)
+    start = (_address(arrays[0]) - _address(base)) // base.itemsize
+    return base[start : start + sum(array.size for array in arrays)]
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _group(group: Group, defaults: dict[str, Any]) -> Group:

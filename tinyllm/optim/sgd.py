@@ -29,6 +29,9 @@ class SGD(Optimizer):
             if group["nesterov"] and not group["momentum"]:
                 raise ValueError("nesterov=True looks ahead along the momentum: give a momentum above 0")
 
+    def elementwise(self, group: Group) -> bool:
+        return True
+
     def update(self, x: Array, g: Array, state: dict[str, Array], t: int, group: Group) -> None:
         mu = group["momentum"]
         if group["weight_decay"]:

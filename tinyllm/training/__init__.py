@@ -1,6 +1,7 @@
 """Training, in reading order: config (what a run is told), objectives (what is learned, a file each), trainer (the run), loop
-(its steps), gradients (one step's gradient, by several workers), workers, optimization, evaluation; then what a run leaves
-behind: run_folder, checkpoint, records, files; and what surrounds it: memory, progress, interruption."""
+(its steps), workers (who shares them: threads, processes, machines), shards (how weights and gradients are divided), gradients,
+optimization, evaluation; then what a run leaves behind: run_folder, checkpoint, records, files; and what surrounds it: memory,
+progress, interruption."""
 
 from .config import TrainConfig
 from .objectives import (
@@ -17,9 +18,8 @@ from .objectives import (
     macro_f1,
 )
 from .trainer import train
-from .loop import NonFiniteError, TrainSource, ValidSource
-from .gradients import loss_and_gradients
-from .workers import Workers, default_workers
+from .loop import Loop, NonFiniteError, TrainSource, ValidSource
+from .workers import Processes, Ranks, Threads, WorkerDied, Workers, choose_workers, default_workers
 from .evaluation import evaluate, measure
 from .checkpoint import Checkpoint, load_checkpoint, read_state, save_checkpoint
 from .records import History, read_records
@@ -29,6 +29,7 @@ from .interruption import Interrupted
 __all__ = [
     "TrainConfig", "Causal", "Classification", "Contrastive", "Masked", "MaskedAndNext", "Objective", "Reconstruction",
     "SequenceToSequence", "SpanExtraction", "TokenClassification", "macro_f1", "train", "NonFiniteError", "TrainSource",
-    "ValidSource", "loss_and_gradients", "Workers", "default_workers", "evaluate", "measure", "Checkpoint", "load_checkpoint",
-    "read_state", "save_checkpoint", "History", "read_records", "keep_freed_memory", "Interrupted",
+    "ValidSource", "Loop", "Workers", "Threads", "Processes", "Ranks", "WorkerDied", "choose_workers", "default_workers",
+    "evaluate", "measure", "Checkpoint", "load_checkpoint", "read_state", "save_checkpoint", "History", "read_records",
+    "keep_freed_memory", "Interrupted",
 ]

@@ -41,7 +41,9 @@ class TrainConfig:
     seed: int = 0
     """Of dropout. (The data's order has the data's seed, the first weights are the model's.)"""
     workers: int | None = None
-    """Threads that share each batch; None: one a core. The numbers of a run depend on it, in the last digits."""
+    """How many share each batch; None: one a core. The numbers of a run depend on it, in the last digits."""
+    processes: bool | None = None
+    """Whether the workers are processes (faster, above all for small models) or threads. None: processes where that is safe."""
     eval_every: int = 250
     """Steps between evaluations, each followed by a checkpoint."""
     log_every: int = 10
@@ -84,6 +86,6 @@ class TrainConfig:
 
     def what_decides_the_numbers(self) -> dict[str, object]:
         """The fields a resumed run must share with the one it continues; `workers` is recorded on its own."""
-        loose = {"workers", "log_every", "patience"}
+        loose = {"workers", "processes", "log_every", "patience"}
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in loose}
         return values | {"betas": list(self.betas)}

@@ -7,19 +7,20 @@ import time
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..autograd import detect_anomaly
-from ..backend import Array
 from ..data.batching import Batch
 from ..models import Pretrained
-from ..optim import clip_grad_norm
 from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .evaluation import evaluate
-from .gradients import loss_and_gradients
+from .gradients import part_gradient
 from .objectives import Objective
 from .optimization import make_optimizer, make_schedule
 from .records import History, Record
 from .run_folder import fingerprint
+from .shards import Shards
 from .workers import Workers
 
 
@@ -41,15 +42,20 @@ class NonFiniteError(FloatingPointError):
 
 
 class Loop:
-    """All that changes from step to step besides the weights: what a checkpoint holds."""
+    """All that changes from step to step besides the weights: what a checkpoint holds.
+
+    With several processes each has a loop, and all do the same: only parts of the batch and shards of the weights are divided.
+    """
 
     def __init__(
-        self, model: Any, objective: Objective, train_source: TrainSource, valid_source: ValidSource | None, config: TrainConfig
+        self, model: Any, objective: Objective, train_source: TrainSource, valid_source: ValidSource | None,
+        config: TrainConfig, workers: Workers,
     ) -> None:
-        self.model, self.objective, self.config = model, objective, config
+        self.model, self.objective, self.config, self.workers = model, objective, config, workers
         self.train_source, self.valid_source = train_source, valid_source
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(model, config)
+        self.shards = Shards(self.parameters, self.optimizer, workers)
         self.factor = make_schedule(config)
         self.history = History()
         self.step = 0                       # updates done
@@ -63,43 +69,60 @@ class Loop:
 
     # ------------------------------------------------------------ learning
 
-    def update(self, workers: Workers) -> Record:
+    def begin(self) -> None:
+        """What to do when all workers are there: they start from one and the same state, and each keeps its part of it."""
+        self.shards.begin()
+
+    def update(self) -> Record:
         """One step. The record holds the loss before it and the length of its gradient before clipping.
 
         Raises NonFiniteError, the weights as they were, for a loss or a gradient that is not finite.
         """
-        config, first = self.config, self.step * self.config.accumulation
+        config, first, workers = self.config, self.step * self.config.accumulation, self.workers
         batches = [self.train_source.batch(first + i) for i in range(config.accumulation)]
         rate = self.factor(self.step)
-        loss, gradients = self._gradients(batches, workers)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        norm = float(clip_grad_norm(self.parameters, config.clip or math.inf))
+        parts = workers.of_all(lambda i: self._gradient(batches, i))
+        loss, taken = sum(loss for loss, _ in parts), np.any([taken for _, taken in parts], axis=0)
+        squares = workers.of_all(lambda i: self.shards.sum(i, taken))
+        norm = math.sqrt(sum(map(sum, squares)))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.optimizer.zero_grad()
-            raise NonFiniteError(self._explain(loss, norm, batches, workers))
+            raise NonFiniteError(self._explain(loss, norm, batches))
         self.optimizer.scale_lr(rate)
-        self.optimizer.step()
+        clip = config.clip or math.inf
+        workers.each(lambda i: self.shards.move(i, clip / norm if norm > clip else 1.0))
+        self.shards.share()
         self.optimizer.zero_grad()
         self.step += 1
         self.tokens += sum(batch["ids"].size for batch in batches)
         self.window = [self.window[0] + loss, self.window[1] + 1]
         return {"step": self.step, "split": "train", "loss": loss, "lr": config.lr * rate, "gradient_norm": norm}
 
-    def _gradients(self, batches: list[Batch], workers: Workers) -> tuple[float, list[Array | None]]:
-        return loss_and_gradients(self.model, self.objective, self.parameters, batches, workers, self.config.seed, self.step)
+    def _gradient(self, batches: list[Batch], worker: int) -> tuple[float, np.ndarray]:
+        """A worker's loss, and which parameters have a gradient from it."""
+        gradient = self.shards.gradient(worker)
+        config = self.config
+        loss = part_gradient(
+            self.model, self.objective, batches, worker, self.workers.n, config.seed, self.step, gradient
+        )
+        return loss, gradient.taken
 
-    def _explain(self, loss: float, norm: float, batches: list[Batch], workers: Workers) -> str:
+    def _explain(self, loss: float, norm: float, batches: list[Batch]) -> str:
         """Run the step again, watching every operation: the weights are still those it began with."""
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the loss is {loss:.4g}, its gradient's length {norm}"
-        try:
-            with detect_anomaly():
-                self._gradients(batches, workers)
-            first = "Every entry of the gradient is finite, their squares overflow"
-        except FloatingPointError as error:
-            first = str(error)
+
+        def watched(worker: int) -> str:
+            try:
+                with detect_anomaly():
+                    self._gradient(batches, worker)
+            except FloatingPointError as error:
+                return str(error)
+            return ""
+
+        found = next(filter(None, self.workers.of_all(watched)), "")
+        found = found or "Every entry of the gradient is finite, their squares overflow"
         rate = self.config.lr * self.factor(self.step)
-        return f"step {self.step + 1}, learning rate {rate:.3g}: {what}. {first}. Try a lower lr, a longer warmup, or clip 1"
+        return f"step {self.step + 1}, learning rate {rate:.3g}: {what}. {found}. Try a lower lr, a longer warmup, or clip 1"
 
     def tokens_per_second(self) -> int:
         """Since the last line of the training loss."""
@@ -113,10 +136,10 @@ class Loop:
 
     # ------------------------------------------------------------ held-out data
 
-    def evaluate(self, valid_source: ValidSource, workers: Workers) -> Record:
+    def evaluate(self, valid_source: ValidSource) -> Record:
         """The metrics now. Afterwards `history.best` is this record if none before was better."""
         began = time.perf_counter()
-        metrics = evaluate(self.model, self.objective, valid_source.evaluation(), workers)
+        metrics = evaluate(self.model, self.objective, valid_source.evaluation(), self.workers)
         self.since += time.perf_counter() - began           # tokens a second are those of training
         record: Record = {"step": self.step, "split": "valid", **metrics}
         watch, best = self.objective.watch, self.history.best
@@ -130,28 +153,22 @@ class Loop:
 
     # ------------------------------------------------------------ saving
 
-    def identity(self) -> dict[str, Any]:
-        """What must be the same when a run goes on. The data is known by nine of the run's batches."""
-        last = self.config.steps * self.config.accumulation - 1
-        return {
-            "objective": type(self.objective).__name__,
-            "train": self.config.what_decides_the_numbers(),
-            "model": model_config(self.model),
-            "parameters": {name: list(parameter.shape) for name, parameter in self.model.named_parameters()},
-            "data": fingerprint(self.train_source.batch(i * last // 8) for i in range(9)),
-        }
-
-    def checkpoint(self, workers: int, with_optimizer: bool = True) -> Checkpoint:
-        optimizer = self.optimizer.state_dict()
-        arrays = optimizer.pop("arrays")
+    def checkpoint(self, with_optimizer: bool = True) -> Checkpoint:
+        """With the optimiser all processes take part: each has a shard of its state."""
+        options = self.optimizer.state_dict()
+        arrays = options.pop("arrays")
+        if with_optimizer:
+            for steps, others in self.workers.collect((options["steps"], arrays)):
+                arrays = others | arrays
+                options["steps"] = list(map(max, options["steps"], steps))
         state = {
             "step": self.step,
             "seed": self.config.seed,
-            "workers": workers,
+            "workers": self.workers.n,
             "best": self.history.best,
             "waiting": self.waiting,
             "window": self.window,
-            "optimizer": optimizer,
+            "optimizer": options,
         }
         return Checkpoint(state, self.model.state_dict(), arrays if with_optimizer else None, model_config(self.model))
 
@@ -162,6 +179,18 @@ class Loop:
         self.step, self.waiting, self.window, self.history.best = (
             state["step"], state["waiting"], state["window"], state["best"]
         )
+
+
+def identity(model: Any, objective: Objective, train_source: TrainSource, config: TrainConfig) -> dict[str, Any]:
+    """What must be the same when a run goes on. The data is known by nine of the run's batches."""
+    last = config.steps * config.accumulation - 1
+    return {
+        "objective": type(objective).__name__,
+        "train": config.what_decides_the_numbers(),
+        "model": model_config(model),
+        "parameters": {name: list(parameter.shape) for name, parameter in model.named_parameters()},
+        "data": fingerprint(train_source.batch(i * last // 8) for i in range(9)),
+    }
 
 
 def model_config(model: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Training: one loop for causal pretraining, masked pretraining and fine-tuning. The objective is the difference.
- Everything random follows from (seed, step): batches are drawn from it, and so is dropout. So a run that is killed and
+
+Everything random follows from (seed, step): batches are drawn from it, and so is dropout. So a run that is killed and
 resumed from its last checkpoint gives the numbers of an undisturbed run, bit for bit.
 """
 
@@ -13,13 +14,13 @@ import numpy as np
 
 from .config import TrainConfig
 from .interruption import Interrupted, Interruption
-from .loop import Loop, TrainSource, ValidSource
+from .loop import Loop, TrainSource, ValidSource, identity
 from .memory import keep_freed_memory
 from .objectives import Objective
 from .progress import Progress
 from .records import History, Record, Records
 from .run_folder import RunFolder
-from .workers import Workers, default_workers
+from .workers import choose_workers, first_rank, of_first_rank
 
 
 def train(
@@ -41,58 +42,64 @@ def train(
     Raises NonFiniteError; Interrupted after Ctrl-C or SIGTERM, all saved; OSError that says what could not be written
     and what is intact; ValueError for a checkpoint that is damaged or of another run.
     """
-    loop = Loop(model, objective, train_source, valid_source, config)
-    home = RunFolder(Path(folder), loop.identity()) if folder is not None else None
-    start = home.start(resume, config.workers) if home is not None else None
-    n_workers = start.state["workers"] if start is not None else config.workers or default_workers()
+    home = None
+    if folder is not None and first_rank():
+        home = RunFolder(Path(folder), identity(model, objective, train_source, config))
+    start = of_first_rank(home.start(resume, config.workers) if home is not None else None)
+    n = config.workers if start is None else start.state["workers"]
+    workers = choose_workers(n, config.processes, next(model.parameters()).device)
+    loop = Loop(model, objective, train_source, valid_source, config, workers)
     if start is not None:
         loop.restore(start)
     keep_freed_memory()
     was_training = model.training
     with ExitStack() as at_the_end:
+        at_the_end.enter_context(workers)           # from here on several processes may do all that follows
+        home = home if workers.rank == 0 else None
         records = at_the_end.enter_context(Records(home.metrics if home else None, loop.step, loop.history))
-        bar = at_the_end.enter_context(Progress(config.steps, loop.step, quiet=not progress))
+        bar = at_the_end.enter_context(Progress(config.steps, loop.step, quiet=not progress or workers.rank > 0))
         at_the_end.callback(model.train, was_training)
-        workers = at_the_end.enter_context(Workers(n_workers))
         interruption = at_the_end.enter_context(Interruption())
         # Every step looks for numbers that are not finite and says where they came from: NumPy need not warn of them.
         at_the_end.enter_context(np.errstate(over="ignore", divide="ignore", invalid="ignore"))
         model.train()
+        loop.begin()
         if start is not None:
             bar.say(f"going on after step {loop.step} of {config.steps}")
         try:
-            _run(loop, home, records, bar, workers, interruption)
+            _run(loop, home, records, bar, interruption)
         finally:
             if home is not None:
                 home.draw(loop.history)
-    loop.history.step, loop.history.folder = loop.step, home.path if home else None
+    loop.history.step, loop.history.folder = loop.step, Path(folder) if folder is not None else None
     loop.history.stopped = "steps" if loop.step >= config.steps else "patience"
     return loop.history
 
 
-def _run(
-    loop: Loop, home: RunFolder | None, records: Records, bar: Progress, workers: Workers, interruption: Interruption
-) -> None:
-    config = loop.config
+def _run(loop: Loop, home: RunFolder | None, records: Records, bar: Progress, interruption: Interruption) -> None:
+    config, workers = loop.config, loop.workers
     while not loop.done:
-        last = loop.update(workers)
+        last = loop.update()
         bar.step(last["loss"], loop.tokens_per_second())
         at_end = loop.step == config.steps
         due = loop.step % config.eval_every == 0 or at_end
         if loop.step % config.log_every == 0 or at_end:
             records.add(loop.training_line(last))
         if due and loop.valid_source is not None:
-            record = loop.evaluate(loop.valid_source, workers)
+            record = loop.evaluate(loop.valid_source)
             records.add(record)
             bar.say(_line(record))
             if record is loop.history.best and home is not None:    # before `last`, which says that this best exists
-                home.save_best(loop.checkpoint(workers.n, with_optimizer=False))
-        if home is not None and (due or interruption.requested):
-            home.save_last(loop.checkpoint(workers.n))
-        if interruption.requested and not loop.done:
+                home.save_best(loop.checkpoint(with_optimizer=False))
+        asked = workers.collect((home is not None, interruption.requested))
+        signal = next(filter(None, (number for _, number in asked)), None)
+        if asked[0][0] and (due or signal):
+            checkpoint = loop.checkpoint()
+            if home is not None:
+                home.save_last(checkpoint)
+        if signal and not loop.done:
             saved = f"saved in {home.path}, resume it to go on" if home else "not saved, for it has no folder"
-            message = f"stopped after step {loop.step} of {config.steps}; the run is {saved}"
-            raise Interrupted(message, interruption.requested)
+            raise Interrupted(f"stopped after step {loop.step} of {config.steps}; the run is {saved}", signal)
 
 
 def _line(record: Record) -> str:
