@@ -99,7 +99,7 @@ np.testing.assert_allclose(softmax(x), F.softmax(x), rtol=1e-12)
 assert calls == ["max", "subtract", "exp", "sum", "divide"]
 
 # %% [markdown]
-# The formula does not know where it ran. This is why no formula of this book has a GPU version. What dispatch cannot decide
+# The formula does not know where it ran. This is why no formula of this book needs a GPU version. What dispatch cannot decide
 # is where a *new* array is made and how arrays travel; that stands in one file,
 # [tinyllm/backend.py](../tinyllm/backend.py), the only one that names CuPy:
 
@@ -143,7 +143,7 @@ def three_steps(device, ids_travel=True):
 
 
 here, _ = three_steps("cpu")
-with install():
+with install(with_kernels=False):                                               # arrays alone, as the formulas are written
     there, travelled = three_steps("cuda")
     there_too, with_host_ids = three_steps("cuda", ids_travel=False)
 print("losses here: ", [round(loss, 6) for loss in here])
@@ -165,6 +165,10 @@ assert (with_host_ids - travelled).total() == 3
 # other lines are the library's checks: is every id within the vocabulary, is every target a class? Their answers are needed
 # on the host too: five short answers a step, the price of an error message instead of garbage. The second run left the ids
 # on the host. The losses are the same, and one more line appears: the ids themselves travel, once a step.
+#
+# A GPU may be spared these answers too. For its arrays the library has the hot formulas once more, as programs of CUDA's own
+# language ([tinyllm/functional/cuda](../tinyllm/functional/cuda/__init__.py)). There the host does not look: a wrong id
+# becomes NaN, and the loss shows it. The run above left them out (`with_kernels=False`).
 #
 # The largest transfer does not occur: no weight, no gradient, no activation travels. The tests hold that:
 # [tests/models/test_device.py](../tests/models/test_device.py).
@@ -247,7 +251,7 @@ viz.lines({"measured, n = 4 … 1024": measured, "roofline": roof}, "operations 
 #
 # - **Large arrays, few calls.** Batch the texts; make heads one array (lesson 13), not a loop.
 # - **Fuse.** The softmax above was five calls, and each reads and writes all of its array. Done as one, the array is read
-# once and written once. The library's twins do that on the CPU.
+# once and written once. The library's twins do that on the CPU, its CUDA kernels on a GPU.
 # - **A bigger chip does not help small work.**
 #
 # For comparison, a data sheet (NVIDIA H100 SXM, 2023; top speeds that real programs approach, not reach):
