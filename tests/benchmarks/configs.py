@@ -26,7 +26,7 @@ class Config:
     vocab: int = 65
     gelu: str = "tanh"
     steps_a_round: int = 1
-    rounds: int = 9
+    rounds: int = 7
 
     def __str__(self) -> str:
         what = {"gpt": "GPT", "seq2seq": "encoder-decoder, in each", "bert": "BERT classifier"}[self.family]
@@ -40,10 +40,10 @@ class Config:
 CONFIGS = {
     "S": Config("gpt", 4, 4, 128, 64, 12, steps_a_round=8),                 # nanoGPT's recipe for a CPU
     "S exact": Config("gpt", 4, 4, 128, 64, 12, gelu="none", steps_a_round=8),
-    "M": Config("gpt", 6, 6, 384, 256, 8, rounds=7),
-    "M exact": Config("gpt", 6, 6, 384, 256, 8, gelu="none", rounds=5),
+    "M": Config("gpt", 6, 6, 384, 256, 8, rounds=5),
+    "M exact": Config("gpt", 6, 6, 384, 256, 8, gelu="none", rounds=4),
     "Seq2Seq": Config("seq2seq", 2, 4, 128, 32, 32, vocab=2048, steps_a_round=4),
-    "BERT": Config("bert", 6, 12, 384, 128, 8, vocab=30522, gelu="none", rounds=7),         # MiniLM's size
+    "BERT": Config("bert", 6, 12, 384, 128, 8, vocab=30522, gelu="none", rounds=5),         # MiniLM's size
     "tiny": Config("gpt", 1, 2, 16, 8, 4, steps_a_round=2),                 # for the tests
 }
 LR, BETAS, EPS, WEIGHT_DECAY = 1e-3, (0.9, 0.95), 1e-8, 0.1                 # matrices decay, vectors do not

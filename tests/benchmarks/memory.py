@@ -43,26 +43,26 @@ def children() -> list[int]:
     return found
 
 
-def tree() -> float:
-    """This process and its children now, memory that several share counted once (proportional set sizes)."""
+def of_children() -> float:
+    """What the children hold now beside what this process holds, too: their private pages, those of libraries left out."""
     total = 0.0
-    for process in [os.getpid(), *children()]:
+    for process in children():
         try:
             lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-        total += next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+        total += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Private_"))
     return total
 
 
 @contextmanager
 def highest(seconds: float = 0.02) -> Iterator[list[float]]:
-    """Inside, a thread looks at `tree()` again and again; afterwards the list holds the highest."""
-    seen, ended = [tree()], threading.Event()
+    """Inside, a thread looks at `of_children()` again and again; afterwards the list holds the highest."""
+    seen, ended = [of_children()], threading.Event()
 
     def look() -> None:
         while not ended.wait(seconds):
-            seen.append(tree())
+            seen.append(of_children())
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

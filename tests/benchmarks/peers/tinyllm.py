@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from tests.benchmarks.configs import BETAS, CONFIGS, LR, WEIGHT_DECAY, Config, b
 from tinyllm import formulas_only, manual_seed
 from tinyllm.functional import FORMULAS
 from tinyllm.models import GPT, Bert, BertConfig, GPTConfig, Seq2Seq, Seq2SeqConfig, SequenceClassifier
-from tinyllm.training import Causal, Classification, SequenceToSequence, TrainConfig, Workers, keep_freed_memory
+from tinyllm.training import Causal, Classification, SequenceToSequence, TrainConfig, keep_freed_memory
 from tinyllm.training.loop import Loop
+from tinyllm.training.workers import choose_workers
 
 
 def model(config: Config) -> Any:
@@ -46,26 +47,44 @@ class Repeated:
         return self.found[step % len(self.found)]
 
 
-def start(config: Config, n_workers: int) -> tuple[Loop, Callable[[], float]]:
+def start(config: Config, n_workers: int, processes: bool | None = None) -> tuple[Loop, Callable[[], float]]:
     """The loop, and a function that takes its next step and answers the loss. The one place that knows how training goes."""
     objective = {"gpt": Causal, "seq2seq": SequenceToSequence, "bert": Classification}[config.family]()
-    told = TrainConfig(
-        steps=1 << 30, lr=LR, betas=BETAS, weight_decay=WEIGHT_DECAY, schedule="constant", warmup=0, clip=0.0, workers=n_workers
-    )
-    loop = Loop(model(config), objective, Repeated(batches(config)), None, told)
+    told = TrainConfig(steps=1 << 30, lr=LR, betas=BETAS, weight_decay=WEIGHT_DECAY, schedule="constant", warmup=0, clip=0.0)
+    workers = choose_workers(n_workers, processes)
+    loop = Loop(model(config), objective, Repeated(batches(config)), None, told, workers)
     loop.model.train()
     keep_freed_memory()
-    workers = Workers(n_workers)
     workers.__enter__()
+    loop.begin()
+    if workers.rank > 0:
+        follow(loop)
     atexit.register(workers.__exit__, None, None, None)
-    return loop, lambda: loop.update(workers)["loss"]
+
+    def step() -> float:
+        workers.collect("a step")
+        return loop.update()["loss"]
+
+    return loop, step
 
 
-def build(config: str, workers: int = 1, formulas: bool = False, without: str | None = None) -> Callable[[], float]:
-    """`formulas`: no twin at all; `without`: the formula in place of this one twin."""
+def follow(loop: Loop) -> NoReturn:
+    """What the other processes do: a step whenever the first takes one, until it is gone."""
+    try:
+        while loop.workers.collect(None):
+            loop.update()
+    except BaseException as error:
+        loop.workers.__exit__(type(error), error, error.__traceback__)
+    raise SystemExit
+
+
+def build(
+    config: str, workers: int = 1, processes: bool | None = None, formulas: bool = False, without: str | None = None
+) -> Callable[[], float]:
+    """`processes` None: as `train` chooses. `formulas`: no twin at all; `without`: the formula in place of this one twin."""
     if without is not None:
         FORMULAS[without].twin = None
-    _, step = start(CONFIGS[config], workers)
+    _, step = start(CONFIGS[config], workers, processes)
 
     def run() -> float:
         with formulas_only() if formulas else nullcontext():

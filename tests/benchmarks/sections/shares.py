@@ -73,7 +73,7 @@ def measure(config: str, steps: int) -> dict[str, float]:
     for name, formula in FORMULAS.items():
         if formula.twin is not None:
             formula.twin.fused = both_ways(PARTS.get(name, name), formula.twin.fused)
-    loop.optimizer.step = timed("optimiser", loop.optimizer.step)
+    loop.shards.move = timed("optimiser", loop.shards.move)
     each: defaultdict[str, list[float]] = defaultdict(list)
     for i in range(WARMUP + steps):
         seconds.clear()

@@ -24,9 +24,9 @@ ABOUT = (
     "none).\n",
     "Ratios are to PyTorch eager (`F.scaled_dot_product_attention`, AdamW as it comes) on as many threads: below 1 is faster, "
     "or smaller. *Peak* is the largest resident memory of the process in its whole life, the imports among it, MB of 2²⁰ "
-    "bytes; where a contender has several processes, the highest sum seen while stepping, shared pages counted once. *Over "
-    "its imports*: the peak less what the process held before it built the model. JAX compiles a step and torch.compile its "
-    "forward and backward pass before the clock starts; compiling counts in the peak.\n",
+    "bytes; where a contender has several processes, the first one's peak and the most that the others were seen to hold "
+    "beside it. *Over its imports*: the peak less what the process held before it built the model. JAX compiles a step and "
+    "torch.compile its forward and backward pass before the clock starts; compiling counts in the peak.\n",
 )
 
 

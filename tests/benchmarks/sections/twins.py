@@ -18,7 +18,7 @@ def run(options: Options) -> Result:
     lines = [
         "One worker. A row is the training step without one thing, its formula in place of the twin or a technique turned off: "
         "how much longer it takes, and how much larger its process's peak is, than with everything. Medians of interleaved "
-        "rounds; the losses agreed to 1e-4. The last row is the other way round: what more workers bring.\n"
+        "rounds; the losses agreed to 1e-4. The last rows are the other way round: what more workers bring.\n"
     ]
     for name in options.configs or (["S"] if options.quick else ["S", "M"]):
         config = CONFIGS[name]
@@ -39,7 +39,9 @@ def contenders(name: str, cores: int) -> list[Contender]:
     of.append(Contender(NO_TWIN, TARGET, {"config": name, "formulas": True}))
     of.append(Contender(NOT_KEPT, TARGET, {"config": name}, environment={"TINYLLM_KEEP_MEMORY": "0"}))
     if cores > 1:
-        of.append(Contender(f"everything, {cores} workers", TARGET, {"config": name, "workers": cores}, cores))
+        for kind, processes in (("processes", True), ("threads", False)):
+            shared = {"config": name, "workers": cores, "processes": processes}
+            of.append(Contender(f"everything, {cores} workers, {kind}", TARGET, shared, cores))
     return of
 
 
