@@ -51,7 +51,8 @@ def stacked(shares: Mapping[str, Mapping[str, float]], xlabel: str, title: str) 
     from matplotlib.patches import Patch
 
     parts = list(dict.fromkeys(part for of in shares.values() for part in of))
-    looks = {part: (COLOURS[i % 6], HATCHES[i % len(HATCHES)]) for i, part in enumerate(parts)}
+    looks = {part: (COLOURS[i % len(COLOURS)], HATCHES[i % len(HATCHES)]) for i, part in enumerate(parts)}
+    looks |= {"rest": ("#dddddd", "")}
 
     def draw(_: int, ax: Axes) -> None:
         for place, of in enumerate(shares.values()):
@@ -69,9 +70,9 @@ def stacked(shares: Mapping[str, Mapping[str, float]], xlabel: str, title: str) 
         ax.set_xlabel(xlabel)
         ax.grid(axis="y", visible=False)
         patches = [Patch(facecolor=c, hatch=h, edgecolor="white", label=part) for part, (c, h) in looks.items()]
-        ax.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.45 if len(shares) < 3 else -0.3), ncols=4)
+        ax.figure.legend(handles=patches, loc="outside lower center", ncols=8, fontsize=8, columnspacing=1.2)
 
-    return panels(1, 1, 7.5, 2.3 + 0.4 * len(shares), draw, title)
+    return panels(1, 1, 8.0, 1.6 + 0.4 * len(shares), draw, title)
 
 
 def curves(

@@ -52,10 +52,10 @@ def run(options: Options) -> Result:
     ]
     print("\n".join(lines), flush=True)
     sides = [
-        (f"{label} for {TOKENS:,} tokens", {way: [(t, of[t][key]) for t in lengths] for way, of in found.items()})
-        for label, key in (("ms", "ms"), ("peak over before, MB", "process_mb"))
+        (label, {way: [(t, of[t][key]) for t in lengths] for way, of in found.items()})
+        for label, key in (("ms", "ms"), ("MB more than before, at the peak", "process_mb"))
     ]
-    title = "Attention against length, forward and backward, 1 thread"
+    title = f"Attention against length: {TOKENS:,} tokens in all, forward and backward, 1 thread"
     figure = pictures.curves(sides, "length of a text, tokens", lengths, title)
     return Result("attention", "Attention against length", lines, {"found": found}, {"attention": figure})
 

@@ -3,51 +3,79 @@
 from __future__ import annotations
 
 import importlib.util
+import statistics
+import time
+from contextlib import ExitStack
 from typing import Any
 
 from tests.benchmarks import pictures
 from tests.benchmarks.report import Options, Result, ratio, table
-from tests.benchmarks.rounds import say
+from tests.benchmarks.rounds import SETTLE, say
 from tests.benchmarks.server import Missing, Server
 
 SIZES = ("S", "M", "GPT-2 small", "SmolLM2")
-WAYS = {"tinyllm": "tinyllm_generation", "PyTorch": "torch_generation", "limit": "bandwidth_limit"}
-MODULE = "tests.benchmarks.generation"
+OURS, PEER, LIMIT = "tinyllm", "PyTorch eager", "limit"
+WAYS = {OURS: "tinyllm_turn", PEER: "torch_turn", LIMIT: "bandwidth_turn"}
+MODULE, ROUNDS = "tests.benchmarks.generation", 11
 
 
 def run(options: Options) -> Result | None:
     if importlib.util.find_spec(MODULE) is None:
         print(f"  {MODULE} is not there: nothing to measure")
         return None
-    found: dict[str, dict[str, float | str]] = {}
+    rounds = options.rounds or (3 if options.quick else ROUNDS)
+    found = {}
     for name in [name for name in options.configs or (("S",) if options.quick else SIZES) if name in SIZES]:
         for threads in [1, options.cores] if options.cores > 1 else [1]:
-            row = found[f"{name}, {threads} thread{'s' * (threads > 1)}"] = {}
-            for way, function in WAYS.items():
-                say(f"generation, {name}, {threads} threads: {way}")
-                row[way] = ask(function, name, threads)
+            found[f"{name}, {threads} thread{'s' * (threads > 1)}"] = measure(name, threads, rounds)
     say("")
+    if not found:
+        print(f"  generation has its own sizes: {', '.join(SIZES)}")
+        return None
     shown = []
     for name, row in found.items():
-        ours, peer, limit = (row[way] if isinstance(row[way], float) else None for way in WAYS)
-        cells = [f"{row[way]:,.1f}" if isinstance(row[way], float) else row[way] for way in WAYS]
-        shown.append([name, *cells, ratio(peer, ours), f"{100 * ours / limit:.0f}%" if ours and limit else None])
+        speed = {way: of.get("tokens_per_second") for way, of in row.items()}
+        cells = [f"{of['missing']} is not installed" if "missing" in of else f"{speed[way]:,.1f}" for way, of in row.items()]
+        share = f"{100 * speed[OURS] / speed[LIMIT]:.0f}%"
+        memory = [f"{row[way]['peak_mb']:.0f}" if "peak_mb" in row[way] else None for way in (OURS, PEER)]
+        shown.append([name, *cells, ratio(speed[PEER], speed[OURS]), share, *memory])
     lines = [
-        "Tokens a second, greedy, one text, float32, with a cache of keys and values. Every token reads all weights once: "
-        "*limit* is the memory's bandwidth, as measured here, divided by their size.\n",
-        *table(["model", "tinyllm", "PyTorch eager", "limit", "our time / PyTorch's", "of the limit"], shown),
+        "Tokens a second, greedy, one text, float32, with a cache of keys and values: medians of interleaved rounds, the same "
+        "random weights, and the texts were compared first. Every token reads all weights once: *limit* is how often a second "
+        "they can be read, by a product w · w. Peaks are of whole processes, MB; PyTorch's holds tinyllm's code too, and the "
+        "weights once.\n",
+        *table(["model", *WAYS, "our time / PyTorch's", "of the limit", "our peak, MB", "PyTorch's peak, MB"], shown),
     ]
     print("\n".join(lines[1:]), flush=True)
-    bars = {name: {way: v for way, v in row.items() if isinstance(v, float)} for name, row in found.items()}
+    bars = {
+        name.replace(", ", "\n"): {way: of["tokens_per_second"] for way, of in row.items() if "missing" not in of}
+        for name, row in found.items()
+    }
     figure = pictures.grouped(bars, "tokens a second", "Generation of one text with a KV cache", log=True)
     return Result("generation", "Generation", lines, {"found": found}, {"generation": figure})
 
 
-def ask(function: str, name: str, threads: int) -> float | str:
-    """Tokens a second, or what is missing."""
-    with Server(threads) as server:
-        try:
-            value: Any = server.ask("call", target=f"{MODULE}:{function}", options={"config_name": name, "threads": threads})
-        except Missing as missing:
-            return f"{missing} is not installed"
-    return float(value)
+def measure(name: str, threads: int, rounds: int) -> dict[str, dict[str, Any]]:
+    """Way → tokens a second and the process's peak, or what is missing; all ways in every round."""
+    found: dict[str, dict[str, Any]] = {}
+    with ExitStack() as open_:
+        servers = {}
+        for way, function in WAYS.items():
+            say(f"{name}, {threads} threads: preparing {way}")
+            server = open_.enter_context(Server(threads))
+            try:
+                server.build(f"{MODULE}:{function}", config_name=name, threads=threads)
+            except Missing as missing:
+                found[way] = {"missing": str(missing)}
+                continue
+            server.ask("losses", n=1)
+            servers[way], found[way] = server, {"seconds": []}
+        for i in range(rounds):
+            say(f"{name}, {threads} threads: round {i + 1} of {rounds}")
+            for way, server in servers.items():
+                time.sleep(SETTLE)
+                found[way]["seconds"] += server.ask("losses", n=1)         # a turn answers the seconds of one token
+        for way, server in servers.items():
+            found[way]["tokens_per_second"] = 1 / statistics.median(found[way]["seconds"])
+            found[way]["peak_mb"] = server.ask("memory")["peak"]
+    return found
