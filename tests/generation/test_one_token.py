@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
@@ -23,9 +24,18 @@ DTYPES = st.sampled_from([(np.float32, 2e-5), (np.float64, 1e-11)])
 SEEDS = st.integers(0, 2**31)
 
 
-def reading(streams: bool) -> contextlib.AbstractContextManager:
-    """Weights as if they came from memory, or all of them from the processor's cache."""
-    return mock.patch.object(one_token, "CACHED", 0 if streams else 1 << 30)
+WAYS = st.sampled_from(["cache", "memory", "threads"])
+
+
+@contextlib.contextmanager
+def reading(way: str) -> Iterator[None]:
+    """Weights from the processor's cache, or as if they came from memory, by one thread or by three."""
+    threads = 3 if way == "threads" else 1
+    with (
+        mock.patch.object(one_token, "CACHED", 1 << 30 if way == "cache" else 0), mock.patch.object(one_token, "SHARED", 200),
+        mock.patch.object(one_token, "available_threads", lambda: threads),
+    ):
+        yield
 
 
 def without_twins() -> contextlib.AbstractContextManager:
@@ -37,13 +47,13 @@ def calls_of_the_twin() -> contextlib.AbstractContextManager:
 
 
 @settings(max_examples=150)
-@given(MODELS, OPTIONS, DTYPES, SEEDS, st.integers(1, 3), st.integers(1, CONTEXT - 1), st.booleans())
-def test_its_logits_are_the_models(kind, options, dtype, seed, batch, past, streams):
+@given(MODELS, OPTIONS, DTYPES, SEEDS, st.integers(1, 3), st.integers(1, CONTEXT - 1), WAYS)
+def test_its_logits_are_the_models(kind, options, dtype, seed, batch, past, way):
     model, rng = made(kind, seed, dtype[0], **options)
     assert has_twin(model)
     ids = rng.integers(0, VOCABULARY, (batch, CONTEXT))
     caches = [model.make_cache(batch) for _ in range(2)]
-    with no_grad(), reading(streams):
+    with no_grad(), reading(way):
         step = OneToken(model, batch)
         for cache in caches:
             model(ids[:, :past], cache=cache)
@@ -58,14 +68,14 @@ def test_its_logits_are_the_models(kind, options, dtype, seed, batch, past, stre
 @settings(max_examples=60)
 @given(
     MODELS, OPTIONS, SEEDS, st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=CONTEXT + 3), st.integers(1, 3),
-    st.booleans(), st.booleans(),
+    st.booleans(), WAYS,
 )
-def test_its_texts_are_the_models(kind, options, seed, prompt, n_samples, greedy, streams):
+def test_its_texts_are_the_models(kind, options, seed, prompt, n_samples, greedy, way):
     """Beyond the context too, where the window moves on, and the cache begins anew."""
     model, _ = made(kind, seed, **options)
     with without_twins():
         expected = generate(model, prompt, 2 * CONTEXT, greedy=greedy, n_samples=n_samples, seed=seed)
-    with reading(streams), calls_of_the_twin() as calls:
+    with reading(way), calls_of_the_twin() as calls:
         assert generate(model, prompt, 2 * CONTEXT, greedy=greedy, n_samples=n_samples, seed=seed) == expected
         assert list(stream(model, prompt, 2 * CONTEXT, greedy=greedy, seed=seed)) == expected[0]
     assert calls.call_count > CONTEXT
@@ -103,6 +113,12 @@ def test_weights_changed_in_place_are_seen_at_the_next_token():
             model(np.array([[1, 2]]), cache=cache)
         model.layers[1].feed_forward.down.weight.data[...] *= 2.0
         np.testing.assert_allclose(step(np.array([3]), caches[0]), model(np.array([[3]]), cache=caches[1]).data[:, 0])
+
+
+@pytest.mark.parametrize("told, most", [("1", 1), ("2,4", 2), ("100", one_token.MOST_THREADS)])
+def test_threads_are_as_many_as_the_environment_says(monkeypatch, told, most):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert one_token.available_threads() == most
 
 
 class Changed(GPT):

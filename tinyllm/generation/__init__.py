@@ -1,7 +1,7 @@
 """Writing text with a language model, in reading order: sampling (from logits to a token), next_logits (what is asked of
-a model, causal or with a source), generate (token after token), stops (where to end), text (a tokenizer before and after),
-beam (search for the likeliest text), beam_tree (what it looked at); sandbox and chat_template (a conversation as one text),
-conversation (with a model, turn by turn)."""
+a model, causal or with a source), one_token (the same for one token, at the speed of memory), generate (token after token),
+stops (where to end), text (a tokenizer before and after), beam (search for the likeliest text), beam_tree (what it looked at);
+sandbox and chat_template (a conversation as one text), conversation (with a model, turn by turn)."""
 
 from . import sampling
 from .generate import Sampling, generate, generate_batch, stream

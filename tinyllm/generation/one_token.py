@@ -8,7 +8,11 @@ raw arrays, in rooms made once, in which every layer and every token works again
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +34,8 @@ PARTS = (
 )
 CACHED = 1 << 22
 """Bytes of weights that the processor may still have in its cache when the next token comes."""
+SHARED, MOST_THREADS = 1 << 21, 4
+"""Bytes of one weight that are worth waking another thread for, and how many threads take all that memory gives."""
 
 
 def has_twin(model: Any) -> bool:
@@ -44,6 +50,15 @@ def has_twin(model: Any) -> bool:
         and all(type(array) is np.ndarray and array.dtype == arrays[0].dtype for array in arrays)
         and arrays[0].dtype in (np.float32, np.float64)
     )
+
+
+def available_threads() -> int:
+    """As many as OMP_NUM_THREADS says, as BLAS takes it, or as there are cores; at most MOST_THREADS, and 1 in a browser."""
+    if sys.platform == "emscripten":
+        return 1
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(int(told) if told.isdecimal() else cores, MOST_THREADS)
 
 
 class Position(NamedTuple):
@@ -66,6 +81,8 @@ class OneToken:
     def __init__(self, model: Any, batch: int) -> None:
         self.batch, self.table, self.score_bias = batch, model.embedding.weight.data, model.score_bias      # (V, C)
         self.streams = batch == 1 and sum(p.data.nbytes for p in model.parameters()) > CACHED
+        self.n_threads = available_threads() if self.streams else 1
+        self.helpers = ThreadPoolExecutor(self.n_threads - 1) if self.n_threads > 1 else None
         self.rooms: dict[str, np.ndarray] = {}
         self.x, self.logits = self._room("x", self.table.shape[1]), self._room("logits", len(self.table))
         attention, added = model.layers[0].attention, model.positions
@@ -117,11 +134,22 @@ class OneToken:
 
     def _product(self, weight: np.ndarray) -> Map:
         """x Wᵀ. BLAS's matrix-vector product reads several rows of W at once, which is fast in the processor's cache; from
-        memory, rows one after the other come about twice as fast."""
-        if self.streams:
+        memory, rows one after the other come about twice as fast. Of a large W, each thread reads a part."""
+        if not self.streams:
+            transposed = weight.T
+            return lambda x, out: np.dot(x, transposed, out)
+        if self.helpers is None or weight.nbytes < SHARED:
             return lambda x, out: np.vecdot(weight, x, out=out[0])
-        transposed = weight.T
-        return lambda x, out: np.dot(x, transposed, out)
+        submit, ends = self.helpers.submit, np.linspace(0, len(weight), self.n_threads + 1, dtype=int)
+        mine, *others = (slice(start, end) for start, end in pairwise(ends))
+
+        def apply(x: np.ndarray, out: np.ndarray) -> None:
+            theirs = [submit(np.vecdot, weight[rows], x, out=out[0, rows]) for rows in others]
+            np.vecdot(weight[mine], x, out=out[0, mine])
+            for part in theirs:
+                part.result()
+
+        return apply
 
     def _linear(self, linear: nn.Linear) -> Map:
         product = self._product(linear.weight.data)

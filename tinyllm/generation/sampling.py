@@ -51,14 +51,17 @@ def top_p(logits: np.ndarray, p: float) -> np.ndarray:
         raise ValueError(f"top_p {p}: a probability above 0, at most 1")
     if p == 1:
         return logits
-    order = np.argsort(-logits, axis=-1, kind="stable")                     # (…, V)
-    probability = _softmax(np.take_along_axis(logits, order, axis=-1))
-    before = np.cumsum(probability, axis=-1) - probability                  # what likelier tokens add up to
-    enough = before >= p
-    enough[..., 0] = False                                                  # the likeliest stays, whatever rounding says
-    out = logits.copy()
-    out[_unsort(enough, order)] = -np.inf
-    return out
+    ordered = np.sort(logits, axis=-1)[..., ::-1]                           # (…, V): values alone, far cheaper than places
+    probability = _softmax(ordered)
+    before = np.cumsum(probability, axis=-1)
+    before -= probability                                                   # what likelier tokens add up to
+    n = np.maximum((before < p).sum(axis=-1, keepdims=True), 1)             # the likeliest stays, whatever rounding says
+    least = np.take_along_axis(ordered, n - 1, axis=-1)                     # (…, 1): the last that stays
+    kept = logits >= least
+    if (kept.sum(axis=-1, keepdims=True) > n).any():                        # of equals the first stay
+        equal, above = logits == least, logits > least
+        kept = above | equal & (np.cumsum(equal, axis=-1) <= n - above.sum(axis=-1, keepdims=True))
+    return np.where(kept, logits, -np.inf)
 
 
 def repetition_penalty(logits: np.ndarray, seen: np.ndarray, penalty: float) -> np.ndarray:
@@ -84,7 +87,8 @@ def draw(logits: np.ndarray, u: np.ndarray | float) -> np.ndarray:
     Inverts the distribution function, so the same u and the same logits give the same token: all chance is in u.
     Raises FloatingPointError for logits with NaN or +∞ or without any finite entry.
     """
-    cumulative = np.cumsum(_softmax(logits), axis=-1)                       # (…, V)
+    probability = _softmax(logits)                                          # (…, V)
+    cumulative = np.cumsum(probability, axis=-1, out=probability)
     total = cumulative[..., -1:]
     if not (total > 0).all():
         raise FloatingPointError("the logits hold NaN or infinity: the model's weights are broken, or every token is excluded")
@@ -98,9 +102,12 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    """In float64: a cumulative sum over 50,000 float32 probabilities is off by more than most of them."""
-    e = np.exp((logits - _highest(logits)).astype(np.float64))
-    return e / e.sum(axis=-1, keepdims=True)
+    """In float64: a cumulative sum over 50,000 float32 probabilities is off by more than most of them. In place: of such a
+    size, a fresh array costs as much as what is computed in it."""
+    e = (logits - _highest(logits)).astype(np.float64)
+    np.exp(e, out=e)
+    e /= e.sum(axis=-1, keepdims=True)
+    return e
 
 
 def _highest(logits: np.ndarray) -> np.ndarray:
@@ -108,9 +115,3 @@ def _highest(logits: np.ndarray) -> np.ndarray:
     if not np.isfinite(highest).all():
         raise FloatingPointError("the logits hold NaN or infinity: the model's weights are broken, or every token is excluded")
     return highest
-
-
-def _unsort(flags: np.ndarray, order: np.ndarray) -> np.ndarray:
-    out = np.empty_like(flags)
-    np.put_along_axis(out, order, flags, axis=-1)
-    return out
