@@ -27,23 +27,26 @@ def panels(n: int, columns: int, width: float, height: float, draw: Callable[[in
 
 def contenders(found: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     """Config → contender → {"ms": …}: horizontal bars, a panel a config; ours coloured, the bare products white."""
-    names = list(found)
+    configs = list(found)
+    names = list(dict.fromkeys(name for of in found.values() for name, row in of.items() if "ms" in row))
+    columns = min(2, len(configs))
 
     def draw(i: int, ax: Axes) -> None:
-        rows = {name: of["ms"] for name, of in found[names[i]].items() if "ms" in of}
-        places = range(len(rows))
-        colours = [OURS if "tinyllm" in n else FLOOR if "products" in n else PEERS for n in rows]
-        bars = ax.barh(places, list(rows.values()), color=colours, edgecolor="black", linewidth=0.6)
-        ax.bar_label(bars, [f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" for ms in rows.values()], padding=2, fontsize=8)
-        ax.set_yticks(places, list(rows), fontsize=8)
-        ax.invert_yaxis()
-        ax.margins(x=0.14)
+        times = {name: row["ms"] for name, row in found[configs[i]].items() if "ms" in row}
+        of = {place: times[name] for place, name in enumerate(names) if name in times}
+        colours = [OURS if "tinyllm" in names[j] else FLOOR if "products" in names[j] else PEERS for j in of]
+        bars = ax.barh(list(of), list(of.values()), color=colours, edgecolor="black", linewidth=0.6)
+        ax.bar_label(bars, [f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" for ms in of.values()], padding=2, fontsize=8)
+        ax.set_yticks(range(len(names)), names if i % columns == 0 else [""] * len(names), fontsize=8)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.margins(x=0.18)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel("ms a step")
-        ax.set_title(names[i])
+        ax.xaxis.set_major_formatter(lambda value, _: number(value))
+        ax.set_xlabel("ms a step", fontsize=9)
+        ax.set_title(configs[i])
 
-    heights = [0.7 + 0.19 * max(map(len, found.values()))] * -(-len(names) // 2)
-    return panels(len(names), min(2, len(names)), 10.0 if len(names) > 1 else 6.5, sum(heights) + 0.3, draw, title)
+    rows = -(-len(configs) // columns)
+    return panels(len(configs), columns, 8.0, rows * (0.75 + 0.18 * len(names)) + 0.3, draw, title)
 
 
 def stacked(shares: Mapping[str, Mapping[str, float]], xlabel: str, title: str) -> Figure:
@@ -105,8 +108,9 @@ def grouped(groups: Mapping[str, Mapping[str, float]], ylabel: str, title: str, 
             at = [(i - 0.42 + (j + 0.5) * width, of[name]) for i, of in enumerate(groups.values()) if name in of]
             hatch = HATCHES[j % len(HATCHES)]
             bars = ax.bar(*zip(*at, strict=True), width, color=COLOURS[j % 6], hatch=hatch, edgecolor="white", label=name)
-            ax.bar_label(bars, [number(float(f"{h:.3g}")) for _, h in at], padding=1, fontsize=7)
-        ax.set_xticks(range(len(groups)), list(groups))
+            many = len(groups) * len(names) > 12
+            ax.bar_label(bars, [number(float(f"{h:.3g}")) for _, h in at], padding=1, fontsize=6 if many else 8)
+        ax.set_xticks(range(len(groups)), list(groups), fontsize=8 if len(groups) > 5 else 9)
         if log:
             ax.set_yscale("log")
         ax.yaxis.set_major_formatter(lambda value, _: number(value))

@@ -51,7 +51,7 @@ def run(options: Options) -> Result | None:
         name.replace(", ", "\n"): {way: of["tokens_per_second"] for way, of in row.items() if "missing" not in of}
         for name, row in found.items()
     }
-    figure = pictures.grouped(bars, "tokens a second", "Generation of one text with a KV cache", log=True)
+    figure = pictures.grouped(bars, "tokens a second, logarithmic", "Generation of one text with a KV cache", log=True)
     return Result("generation", "Generation", lines, {"found": found}, {"generation": figure})
 
 

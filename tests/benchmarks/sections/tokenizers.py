@@ -70,7 +70,7 @@ def run(options: Options) -> Result:
         *table(head, shown),
     ]
     print("\n".join(lines[1:]), flush=True)
-    figure = pictures.grouped(bars, "MB of text a second", "Encoding speed of tokenizers, words already in the cache", log=True)
+    figure = pictures.grouped(bars, "MB of text a second", "Encoding speed of tokenizers, words already in the cache")
     return Result("tokenizers", "Tokenizer throughput", lines, {"found": found}, {"tokenizers": figure})
 
 

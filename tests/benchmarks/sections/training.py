@@ -58,7 +58,7 @@ def contenders(name: str, weights: str, options: Options) -> list[Contender]:
     of.append(Contender("tinyllm, formulas only, 1 thread", f"{PEER}.tinyllm:build", {**ours, "formulas": True}))
     flavours: dict[str, dict[str, bool]] = {
         BASE: {}, "PyTorch, fused AdamW": {"fused": True},
-        "PyTorch, torch.compile, fused AdamW": {"fused": True, "compiled": True},
+        "torch.compile, fused AdamW": {"fused": True, "compiled": True},
     }
     for label, flags in flavours.items():
         if flags.get("compiled") and options.quick:
