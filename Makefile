@@ -24,7 +24,7 @@ BENCH = $(VENV)/bench-$(HERE)
 LESSONS = $(VENV)/lessons-$(HERE)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab lessons test test-slow test-all lint bench bench-peers parity mutants clean
+.PHONY: help tour lab lessons test test-slow test-all test-gpu lint bench bench-peers bench-gpu parity mutants clean
 
 help:    ## this list
 	@echo "tinyllm: a textbook of large language models that runs"
@@ -80,6 +80,20 @@ parity: $(PARITY)    ## compare every operation with PyTorch (installs torch)
 	@echo "== Parity with PyTorch"
 	@$(PYTEST) -m parity $(ARGS)
 	@echo "== Equal within rounding. Next: make bench compares the speed."
+
+test-gpu: $(DEV)    ## the same properties on an NVIDIA GPU, with CuPy itself (installs CuPy)
+	@echo "== Tests on a GPU"
+	@$(PY) -m tests.gpu --driver
+	@$(PY) -c "import cupy" 2>/dev/null || { echo "== Installing CuPy"; $(PIP) -e ".[gpu]"; }
+	@$(PY) -m tests.gpu
+	@$(ONE_THREAD) $(PY) -m pytest -m gpu $(ARGS)
+	@echo "== All tests pass on the GPU. Next: make bench-gpu."
+
+bench-gpu: $(DEV)    ## time a training step on an NVIDIA GPU: float32, TF32, bfloat16, against PyTorch if it is installed
+	@echo "== Benchmarks on a GPU"
+	@$(PY) -m tests.gpu --driver
+	@$(PY) -c "import cupy" 2>/dev/null || { echo "== Installing CuPy"; $(PIP) -e ".[gpu]"; }
+	@$(PY) -m tests.benchmarks.gpu $(ARGS)
 
 mutants: $(DEV)    ## break the derivative rules and formulas one at a time: some test must notice each
 	@echo "== Mutants"

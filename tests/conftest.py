@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, register_random, settings
 
+from tests import gpu
+
 os.environ.setdefault("MPLBACKEND", "Agg")      # pictures go to files: no window, no display needed
 
 # A deadline or a too_slow check measures the machine's load, not the code.
@@ -44,20 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if PARITY in item.path.parents:
             item.add_marker(pytest.mark.parity)
         if item.get_closest_marker("gpu"):
-            no_gpu = _why_no_gpu() if no_gpu is None else no_gpu
+            no_gpu = gpu.why_none() if no_gpu is None else no_gpu
             if no_gpu:
                 item.add_marker(pytest.mark.skip(reason=no_gpu))
-
-
-def _why_no_gpu() -> str:
-    """Empty when CuPy finds a CUDA device, else the reason that the skip line prints."""
-    try:
-        import cupy
-
-        cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:
-        return f"no GPU: {error}"
-    return ""
 
 
 class _LibraryRandom:

@@ -135,6 +135,41 @@ def _elementwise_kernel(cupy: ModuleType, inputs: str, outputs: str, body: str, 
     return cupy.ElementwiseKernel(inputs, outputs, body, name)
 
 
+# ---------------------------------------------------------------- products of 16-bit numbers
+
+def multiplies_16_bits(array: Array) -> bool:
+    """Whether `product_16_bits` works where the array lives: on a GPU, through cuBLAS."""
+    cupy = _cupy_if_loaded()
+    return cupy is not None and isinstance(array, cupy.ndarray) and hasattr(cupy.cuda, "cublas")
+
+
+def product_16_bits(a: Array, b: Array, kind: str) -> Array:
+    """a @ b in float32, (M, K) times (K, N), of float16 or bfloat16 numbers (CuPy lacks these: their bits, as uint16).
+
+    cuBLAS reads columns first, so our rows are its columns: it is asked for (a b)ᵀ = bᵀ aᵀ, and a matrix that lies in memory
+    row after row is its transpose, ready made.
+    """
+    cupy = _cupy()
+    blas, (m, k), n = cupy.cuda.cublas, a.shape, b.shape[1]
+    y = cupy.zeros((m, n), cupy.float32)
+    if not y.size or not k:
+        return y
+    (a, a_turned), (b, b_turned) = (
+        (x.T, 1) if x.T.flags.c_contiguous else (x.astype(x.dtype, order="C", copy=False), 0) for x in (a, b)
+    )
+    one, zero = np.ones((), np.float32), np.zeros((), np.float32)
+    bits, full = (CUDA_TYPES[name] for name in (kind, "float32"))
+    blas.gemmEx(
+        cupy.cuda.device.get_cublas_handle(), b_turned, a_turned, n, m, k, one.ctypes.data, b.data.ptr, bits, b.shape[1],
+        a.data.ptr, bits, a.shape[1], zero.ctypes.data, y.data.ptr, full, n, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT,
+    )
+    return y
+
+
+CUDA_TYPES = {"float32": 0, "float16": 2, "bfloat16": 14}         # cudaDataType_t
+CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT = 68, -1                  # 0 and 1 say: as it is, transposed
+
+
 # ---------------------------------------------------------------- randomness
 
 _default_generator = np.random.default_rng(0)

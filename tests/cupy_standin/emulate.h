@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <tuple>
 #include <type_traits>
 #include <ucontext.h>
@@ -125,6 +126,8 @@ template <class... P> void parameters(void (*)(P...), char* text) {
 }
 
 }  // namespace emulation
+
+inline unsigned __float_as_uint(float x) { unsigned bits; std::memcpy(&bits, &x, sizeof x); return bits; }
 
 inline void __syncthreads() { emulation::wait(emulation::block, blockDim.x); }
 

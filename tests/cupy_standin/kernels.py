@@ -112,7 +112,9 @@ def _argument(a: Any) -> np.ndarray:
     return np.array(a)
 
 
-C_TYPES = {"float32": "float", "float64": "double", "int64": "long long", "int32": "int", "bool": "bool"}
+C_TYPES = {
+    "float32": "float", "float64": "double", "int64": "long long", "int32": "int", "uint16": "unsigned short", "bool": "bool",
+}
 
 
 class ElementwiseKernel:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import api, devices, indexing, kernels, random
+from . import api, cublas, devices, indexing, kernels, random
 from .array import ndarray
 from .dispatch import SCALARS, call_function, call_ufunc
 from .traffic import transfers
@@ -69,9 +69,10 @@ def modules(with_kernels: bool) -> dict[str, types.ModuleType]:
     cupy.ndarray = ndarray
     cupy.asarray = cupy.array = ndarray._asarray
     cupy.asnumpy, cupy.get_array_module = asnumpy, get_array_module
+    cupy.cuda = devices.module()
     if with_kernels:
         cupy.ElementwiseKernel, cupy.RawKernel = kernels.ElementwiseKernel, kernels.RawKernel
-    cupy.cuda = devices.module()
+        cupy.cuda.cublas, cupy.cuda.device = cublas.module(), cublas
     cupy.is_available = cupy.cuda.is_available
     cupy.linalg, cupy.fft = Module("cupy.linalg"), Module("cupy.fft")
     cupy.random = types.ModuleType("cupy.random")

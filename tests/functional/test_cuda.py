@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.autograd.draws import Draw, FromHypothesis
+from tests.benchmarks import gpu as benchmark
 from tests.cupy_standin import kernels
 from tests.cupy_standin.fixtures import cupy as cupy_fixture
 from tests.functional.calls import Call, broadcastable_mask, numbers
@@ -28,12 +29,11 @@ from tinyllm import functional as F
 from tinyllm.backend import to_device, to_numpy
 from tinyllm.functional.cuda import activations, adam, adam_step
 from tinyllm.functional.cuda.kernels import source
+from tinyllm.functional.precision import ROUND
 from tinyllm.optim.adam import adam_update
 
 cupy = cupy_fixture
-needs_gxx = pytest.mark.skipif(kernels.compiler() is None, reason="no g++: CUDA kernels were NOT run")
 needs_nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc: CUDA kernels were NOT compiled for a GPU")
-pytestmark = needs_gxx
 
 FILES = ["norms", "softmax", "cross_entropy", "embedding", "attention"]
 WIDTHS = (32, 64, 128)
@@ -41,7 +41,16 @@ DTYPES = [np.float32, np.float64]
 ELEMENTWISE = {
     **{name: ("T x", "T y, T slope", body) for name, body in activations.BODIES.items()},
     "adam": (adam.INPUTS, adam.OUTPUTS, adam.BODY),
+    "bfloat16": ("float32 x", "uint16 y", ROUND),
 }
+
+
+@pytest.fixture
+def gpu(cupy: ModuleType) -> ModuleType:
+    """CuPy, or the stand-in if it can run kernels."""
+    if not hasattr(cupy, "RawKernel"):
+        pytest.skip("no g++: CUDA kernels were NOT run")
+    return cupy
 
 
 # ---------------------------------------------------------------- shapes that fill several warps, blocks and tiles
@@ -129,7 +138,7 @@ def compare(name: str, d: Draw) -> None:
 @pytest.mark.parametrize("name", SHAPES)
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_a_kernel_is_its_formula(name: str, cupy: ModuleType, data: st.DataObject) -> None:
+def test_a_kernel_is_its_formula(name: str, gpu: ModuleType, data: st.DataObject) -> None:
     compare(name, FromHypothesis(data))
 
 
@@ -137,13 +146,13 @@ def test_a_kernel_is_its_formula(name: str, cupy: ModuleType, data: st.DataObjec
 @pytest.mark.parametrize("name", SHAPES)
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_a_kernel_is_its_formula_at_length(name: str, cupy: ModuleType, data: st.DataObject) -> None:
+def test_a_kernel_is_its_formula_at_length(name: str, gpu: ModuleType, data: st.DataObject) -> None:
     compare(name, FromHypothesis(data))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [33, 64, 65, 128, 129])
-def test_attention_of_wide_heads(width: int, cupy: ModuleType, rng: np.random.Generator) -> None:
+def test_attention_of_wide_heads(width: int, gpu: ModuleType, rng: np.random.Generator) -> None:
     arrays = [rng.standard_normal((1, 2, 20, w)).astype(np.float32) for w in (width, width, 33)]
     call = Call(lambda q, k, v: F.attention(q, k, v, causal=True), arrays)
     g = rng.standard_normal((1, 2, 20, 33)).astype(np.float32)
@@ -155,7 +164,7 @@ def test_attention_of_wide_heads(width: int, cupy: ModuleType, rng: np.random.Ge
 
 # ---------------------------------------------------------------- which body runs
 
-def test_bodies_run_on_a_gpu_and_nowhere_else(cupy: ModuleType, rng: np.random.Generator) -> None:
+def test_bodies_run_on_a_gpu_and_nowhere_else(gpu: ModuleType, rng: np.random.Generator) -> None:
     x, w = rng.standard_normal((3, 4)).astype(np.float32), np.ones(4, np.float32)
     there = [to_device(a, "cuda") for a in (x, w)]
     kernels.launches.clear()
@@ -167,11 +176,11 @@ def test_bodies_run_on_a_gpu_and_nowhere_else(cupy: ModuleType, rng: np.random.G
     assert not kernels.launches
     F.layer_norm(*there)
     F.gelu(there[0])
-    if "stand-in" in (cupy.__doc__ or ""):
+    if "stand-in" in (gpu.__doc__ or ""):
         assert kernels.launches == ["norm_forward", "tinyllm_gelu"]
 
 
-def test_a_wrong_id_or_target_is_nan(cupy: ModuleType) -> None:
+def test_a_wrong_id_or_target_is_nan(gpu: ModuleType) -> None:
     """The host does not look at a GPU's numbers; what would be a wrong number becomes none."""
     table = to_device(np.ones((3, 2), np.float32), "cuda")
     rows = to_numpy(F.embedding(to_device(np.array([0, 3, -1]), "cuda"), table))
@@ -187,7 +196,7 @@ def test_a_wrong_id_or_target_is_nan(cupy: ModuleType) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("decoupled", [True, False])
-def test_adam_in_one_kernel(cupy: ModuleType, rng: np.random.Generator, decoupled: bool, dtype: type) -> None:
+def test_adam_in_one_kernel(gpu: ModuleType, rng: np.random.Generator, decoupled: bool, dtype: type) -> None:
     x, group = rng.standard_normal((3, 50)).astype(dtype), {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-8, "weight_decay": 0.1}
     state: dict[str, np.ndarray] = {}
     there, m, v = (to_device(a, "cuda") for a in (x, np.zeros_like(x), np.zeros_like(x)))
@@ -236,6 +245,24 @@ def test_nvcc_takes_all_variants(file: str, dtype: type, tmp_path: Path) -> None
         nvcc(source(file, np.dtype(dtype), **constants), tmp_path)
 
 
+# ---------------------------------------------------------------- the benchmark
+
+def test_the_benchmark_runs_as_far_as_it_can_without_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark.main(["--stand-in"])
+    assert capsys.readouterr().out.count("losses") == 3
+    lines = benchmark.table({
+        "PyTorch float32": {"losses": [4.0], "seconds": [0.002]}, "tinyllm float32": {"losses": [4.0001], "seconds": [0.001]},
+        "torch.compile TF32": {"missing": "no torch"},
+    })
+    assert lines[2:] == [
+        "| PyTorch float32 | 2.00 | 1.00 |", "| tinyllm float32 | 1.00 | 0.50 |",
+        "| torch.compile TF32 | – | not measured: no torch |",
+    ]
+    with pytest.raises(SystemExit, match="something else"):
+        found = {"PyTorch float32": 4.0, "PyTorch TF32": 5.0}
+        benchmark.table({name: {"losses": [loss], "seconds": [1.0]} for name, loss in found.items()})
+
+
 # ---------------------------------------------------------------- the tests tested
 
 MUTANTS = {
@@ -256,6 +283,7 @@ MUTANTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(kernels.compiler() is None, reason="no g++: CUDA kernels were NOT run")
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_wrong_kernel_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.autograd.draws import FromSeed

@@ -1,11 +1,12 @@
-"""The formulas of the field, in reading order: linear, activations (erf), softmax, losses, contrastive, normalization,
-embedding, positions, attention, recurrent (what it took the place of), dropout. `formula` says how a formula and its fused
-twin hang together; cuda holds the bodies that twins have on a GPU.
+"""The formulas of the field, in reading order: precision (how many bits linear's products have), linear, activations (erf),
+softmax, losses, contrastive, normalization, embedding, positions, attention, recurrent (what it took the place of), dropout.
+`formula` says how a formula and its fused twin hang together; cuda holds the bodies that twins have on a GPU.
 
 Each is written as the literature has it and runs on NumPy arrays, CuPy arrays and Tensors alike.
 """
 
 from .formula import FORMULAS, Formula, formula
+from .precision import precision
 from .linear import linear
 from .erf import erf
 from .activations import gelu, relu, sigmoid, silu
@@ -22,6 +23,6 @@ from . import cuda
 
 __all__ = [
     "FORMULAS", "Formula", "alibi_slopes", "attention", "attention_weights", "contrastive_loss", "cross_entropy", "dropout",
-    "embedding", "erf", "formula", "gelu", "layer_norm", "linear", "log_softmax", "mse_loss", "recurrent", "relative_buckets",
-    "relu", "rms_norm", "rotary", "rotary_table", "sigmoid", "silu", "sinusoidal_table", "softmax",
+    "embedding", "erf", "formula", "gelu", "layer_norm", "linear", "log_softmax", "mse_loss", "precision", "recurrent",
+    "relative_buckets", "relu", "rms_norm", "rotary", "rotary_table", "sigmoid", "silu", "sinusoidal_table", "softmax",
 ]

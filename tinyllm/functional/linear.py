@@ -8,6 +8,7 @@ import numpy as np
 
 from .formula import formula
 from .fusing import matrix, ones
+from .precision import product
 
 
 @formula
@@ -41,13 +42,13 @@ def _check(x, weight, bias=None):
 def linear(x, weight, bias=None):
     """One product for all leading axes together; the bias is added in place, its gradient a product with ones."""
     rows = matrix(x)                                                                # (N, in)
-    y = rows @ weight.T                                                             # (N, out)
+    y = product(rows, weight.T)                                                     # (N, out)
     if bias is not None:
         y += bias
 
     def vjp(g):
         g_rows = matrix(g)                                                          # (N, out)
-        gx = (g_rows @ weight).reshape(x.shape)
-        return gx, g_rows.T @ rows, None if bias is None else ones(len(g_rows), g) @ g_rows
+        gx = product(g_rows, weight).reshape(x.shape)
+        return gx, product(g_rows.T, rows), None if bias is None else ones(len(g_rows), g) @ g_rows
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
