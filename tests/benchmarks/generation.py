@@ -2,10 +2,9 @@
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.generation [--configs S M …] [--rounds N]
 
-Same random weights, float32, greedy; the texts are compared before any time is. Of each contender there are two functions:
-`tinyllm_turn(config_name, threads)` answers a function that takes one turn and returns the seconds of one of its tokens, for
-rounds side by side; `tinyllm_generation(config_name, threads)` answers tokens a second, the median of some turns. Threads are
-read when NumPy is imported, so give the process as many: OMP_NUM_THREADS.
+Same random weights, float32, greedy; the texts are compared before any time is. `tinyllm_turn(config_name, threads)` and its
+like answer a function that takes one turn and returns the seconds of one of its tokens. NumPy reads the number of threads when
+it is imported, so give the process as many: OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ CONFIGS = {
     "SmolLM2": LlamaConfig(49152, 8192, 30, 9, 576, 1536, n_kv_heads=3, norm_eps=1e-5, rope_base=1e5),      # 135M
 }
 TOKENS = {"S": 48, "M": 64, "GPT-2 small": 12, "SmolLM2": 12}      # timed in a turn
-TURNS = 15
 PROMPT = [1, 2, 3, 5, 8, 13, 21, 34]
 
 Turn = Callable[[], float]
@@ -147,27 +145,10 @@ def bandwidth_turn(config_name: str, threads: int) -> Turn:
     return turn
 
 
-def tinyllm_generation(config_name: str, threads: int) -> float:
-    return tokens_a_second(tinyllm_turn(config_name, threads))
-
-
-def torch_generation(config_name: str, threads: int) -> float:
-    return tokens_a_second(torch_turn(config_name, threads))
-
-
-def bandwidth_limit(config_name: str, threads: int) -> float:
-    return tokens_a_second(bandwidth_turn(config_name, threads))
-
-
-def tokens_a_second(turn: Turn) -> float:
-    turn()
-    return 1 / statistics.median(turn() for _ in range(TURNS))
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS))
-    options.add_argument("--rounds", type=int, default=TURNS)
+    options.add_argument("--rounds", type=int, default=15)
     args = options.parse_args()
     threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     print(f"{threads} threads: ms a token, median of {args.rounds} rounds (best)")

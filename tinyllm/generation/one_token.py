@@ -164,10 +164,11 @@ class OneToken:
         return apply
 
     def _norm(self, norm: nn.LayerNorm | nn.RMSNorm) -> Map:
-        centred, weight, eps = isinstance(norm, nn.LayerNorm), norm.weight.data, norm.eps
+        centred, weight = isinstance(norm, nn.LayerNorm), norm.weight.data
         bias = None if not isinstance(norm, nn.LayerNorm) or norm.bias is None else norm.bias.data
         square, moment = self._room("square", len(weight)), self._room("moment", 1)
         mean = np.full_like(weight, 1.0 / len(weight), shape=(len(weight), 1))      # x @ mean is the mean
+        eps = np.full_like(weight, norm.eps, shape=1)
 
         def apply(x: np.ndarray, out: np.ndarray) -> None:
             if centred:
@@ -224,13 +225,13 @@ class OneToken:
             keys, values = cache.append_one(k, v)                                   # (B, Hkv, keys, D)
             scores = position.scores
             np.multiply(q, scale, out=q)
-            np.matmul(q, keys.swapaxes(-1, -2), out=scores)
+            np.matmul(keys[:, :, None], q[..., None], out=scores[..., None])        # for each head K q
             if position.bias is not None:
                 scores += position.bias
-            scores -= np.max(scores, axis=-1, keepdims=True, out=total)
+            scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, out=total)
             np.exp(scores, out=scores)
             np.matmul(scores, values, out=mixed)
-            np.divide(mixed, np.sum(scores, axis=-1, keepdims=True, out=total), out=mixed)
+            np.divide(mixed, np.add.reduce(scores, axis=-1, keepdims=True, out=total), out=mixed)
             o_proj(joined, out)
 
         return apply
