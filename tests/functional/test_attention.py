@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from tinyllm import Tensor
 from tinyllm import functional as F
+
+module = sys.modules["tinyllm.functional.attention"]     # the package's name for it is the formula's
 
 TWIN_OR_FORMULA = pytest.mark.parametrize("of", [lambda f: f, lambda f: f.formula], ids=["twin", "formula"])
 SEEDS = st.integers(0, 1000)
@@ -125,7 +129,10 @@ def test_heads_come_together_without_a_copy(rng):
 @pytest.mark.parametrize("bias_shape", [(1, 2, 0, 0), (0, 0), (1, 0), (2, 1, 0, 1), (1,)])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("n", [63, 65, 150])
-def test_gradients_over_several_blocks_are_the_formulas(n, causal, bias_shape):
+@pytest.mark.parametrize("kept", [module.KEPT, 0])
+def test_gradients_over_several_blocks_are_the_formulas(n, causal, bias_shape, kept, monkeypatch):
+    """Whether the weights are kept for the backward pass or computed there once more."""
+    monkeypatch.setattr(module, "KEPT", kept)
     found = []
     bias_values = np.random.default_rng(2).standard_normal([m or n for m in bias_shape])
     for attention in (F.attention, F.attention.formula):
@@ -136,3 +143,17 @@ def test_gradients_over_several_blocks_are_the_formulas(n, causal, bias_shape):
         found.append([leaf.grad for leaf in leaves])
     for twin, formula in zip(*found, strict=True):
         np.testing.assert_allclose(twin, formula, atol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_memory_grows_with_the_length_not_with_its_square(causal):
+    """Twice as many keys and queries, forward and backward: twice the memory, where all weights would take four times."""
+    peaks = []
+    for n in (1536, 3072):
+        q, k, v = (np.random.default_rng(i).standard_normal((1, 1, n, 16), np.float32) for i in range(3))
+        tracemalloc.start()
+        out, vjp = module.attention.twin.fused(q, k, v, None, causal)
+        vjp(np.ones_like(out))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2.3 * peaks[0] and peaks[1] < 0.2 * 3072 * 3072 * 4

@@ -52,7 +52,7 @@ def test_processes_give_the_bits_of_threads(kind, optimizer, n, accumulation):
 @pytest.mark.parametrize("make", MAKERS)
 def test_what_each_finds_comes_to_all_in_order(make):
     with make(3) as workers:
-        seen = [workers.of_all(lambda i: (i, x)) for x in range(50)]
+        seen = [workers.of_all(lambda i, x=x: (i, x)) for x in range(50)]
         shared = workers.collect(workers.rank)
     assert seen == [[(0, x), (1, x), (2, x)] for x in range(50)]
     assert shared == ([0] if make is Threads else [0, 1, 2])

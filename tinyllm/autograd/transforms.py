@@ -71,11 +71,10 @@ def gradients(output: Tensor, leaves: Sequence[Tensor], gradient: Any = None, re
 def leaf_gradients(output: Tensor, gradient: Any = None) -> Iterator[tuple[Tensor, Array]]:
     """(leaf, ∂L/∂leaf) for every leaf with a gradient, each when the backward pass has all of it: the last first.
 
-    Whoever takes a gradient and lets go of it keeps the memory of a pass small. It may be an array that others hold: copy it, or
-    add it to something, before the next. The graph is freed on the way. Raises as `Tensor.backward`.
+    Whoever takes a gradient and lets go of it keeps the memory of a pass small. It may be an array that others hold: copy it,
+    or add it to something, before the next. The graph is freed on the way. Raises as `Tensor.backward`.
     """
-    root, g = output._output_gradient(gradient)
-    for node, g in backward_pass(root, g, free=True):
+    for node, g in backward_pass(*output._output_gradient(gradient), free=True):
         leaf = node.leaf() if node.leaf is not None else None
         if leaf is not None:
             yield leaf, g

@@ -82,6 +82,7 @@ def _scale(q, scale):
 
 
 BLOCK = 64                                              # queries at a time; a GPU takes all of them
+KEPT = 1024                                             # keys up to which E waits for the backward pass
 HIDDEN = -1e30                                          # added to a score; no score comes near, and it is no infinity
 
 
@@ -95,11 +96,15 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     products go, and what is left stays in the cache. Scores are stored keys × queries, so that the maximum and the sum run down
     columns, many queries side by side. And E is kept as it is, not divided by ℓ: dividing Tq × Dv outputs costs less than
     Tq × Tk weights. A query that sees nothing has ℓ = ∞, hence no output and no gradient.
+
+    Over more than KEPT keys, E is not kept at all: backward computes each block's once more from the scores and their maxima,
+    a fifth product, so memory grows with Tq + Tk and not with Tq × Tk (Rabe & Staats 2021, §3; Dao et al. 2022, §3.1).
     """
     n_queries, n_keys = q.shape[-2], k.shape[-2]
     behind = n_keys - n_queries                                                     # keys before the first query
     first = min(max(0, -behind), n_queries) if causal else 0                        # the first query that sees a key
-    block = BLOCK if isinstance(q, np.ndarray) else max(1, n_queries)
+    kept = n_keys <= KEPT
+    block = (BLOCK if kept else 2 * BLOCK) if isinstance(q, np.ndarray) else max(1, n_queries)
     scale = _scale(q, scale)
     q = q * scale
     hidden = None if mask is None else _hidden(mask, q)
@@ -109,16 +114,21 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     out[..., :first, :] = 0.0
     sums[..., :first] = math.inf
     blocks = []
-    for start in range(first, n_queries, block):
-        rows = slice(start, min(start + block, n_queries))
-        seen = behind + rows.stop if causal else n_keys
+
+    def scores(rows, seen):
         e = k[..., :seen, :] @ _t(q[..., rows, :])                                  # (B, H, keys, queries)
         if bias is not None:
             e += _part(bias, seen, rows)
         if hidden is not None:
             e += _part(hidden, seen, rows)
         if causal:
-            e[..., behind + start:, :] += _future(rows.stop - start, e)
+            e[..., behind + rows.start :, :] += _future(rows.stop - rows.start, e)
+        return e
+
+    for start in range(first, n_queries, block):
+        rows = slice(start, min(start + block, n_queries))
+        seen = behind + rows.stop if causal else n_keys
+        e = scores(rows, seen)
         top = np.max(e, axis=-2, keepdims=True)                                     # (B, H, 1, queries)
         e -= top
         np.exp(e, out=e)
@@ -127,7 +137,7 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
             total[top[..., 0, :] < HIDDEN / 2] = math.inf
         sums[..., rows] = total
         np.matmul(_t(e), v[..., :seen, :], out=out[..., rows, :])
-        blocks.append((rows, seen, e))
+        blocks.append((rows, seen, top, e if kept else None))
     out /= sums[..., None]
 
     def vjp(g):
@@ -138,7 +148,11 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
         gq[..., :first, :] = 0.0
         if not blocks:
             gk[...] = gv[...] = 0.0
-        for rows, seen, e in reversed(blocks):
+        for rows, seen, top, e in reversed(blocks):
+            if e is None:
+                e = scores(rows, seen)
+                e -= top
+                np.exp(e, out=e)
             gs = v[..., :seen, :] @ _t(g[..., rows, :])                             # (B, H, keys, queries)
             gs -= g_dot_o[..., rows]
             gs *= e
