@@ -22,7 +22,7 @@ import importlib
 import time
 
 from tests.benchmarks.configs import CONFIGS, available_cores
-from tests.benchmarks.report import RESULTS, Options, machine, save
+from tests.benchmarks.report import RESULTS, Options, company, machine, save
 from tests.benchmarks.rounds import Disagreement
 
 SECTIONS = ("training", "generation", "tokenizers", "attention", "twins", "shares", "ranks")
@@ -43,7 +43,8 @@ def main() -> None:
     if unknown := set(args.configs or ()) - {*CONFIGS, "GPT-2 small", "SmolLM2"}:
         parser.error(f"no config {', '.join(sorted(unknown))}: choose of {', '.join(CONFIGS)}")
     options = Options(available_cores(), args.rounds, args.configs, args.quick)
-    print(machine())
+    beside = company()
+    print(f"{machine()}.{beside}")
     began = time.perf_counter()
     for name in args.sections or SECTIONS:
         print(f"== {name}", flush=True)
@@ -52,7 +53,7 @@ def main() -> None:
         except Disagreement as error:
             raise SystemExit(str(error)) from None
         if result is not None and not args.no_save:
-            save(result)
+            save(result, beside)
     where = "" if args.no_save else f", written to {RESULTS}"
     print(f"== {(time.perf_counter() - began) / 60:.1f} minutes{where}")
 

@@ -4,14 +4,18 @@ command."""
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tests.benchmarks.configs import available_cores
 
@@ -61,16 +65,33 @@ def processor() -> list[str]:
     return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")][:1]
 
 
+def company(seconds: float = 1.0) -> str:
+    """How many cores others keep busy, where the system tells. Company slows those most who use all cores."""
+
+    def ticks() -> np.ndarray:
+        return np.array(Path("/proc/stat").read_text().splitlines()[0].split()[1:9], float)
+
+    try:
+        before = ticks()
+    except OSError:
+        return ""
+    time.sleep(seconds)
+    spent = ticks() - before                            # user, nice, system, idle, waiting for disks, …
+    busy = (1 - spent[3:5].sum() / max(spent.sum(), 1.0)) * (os.cpu_count() or 1)
+    return f" Others kept {busy:.1f} cores busy when it began" + (": do not trust these times." if busy > 0.3 else ".")
+
+
 def command() -> str:
     return shlex.join(["python", "-m", "tests.benchmarks", *sys.argv[1:]])
 
 
-def save(result: Result) -> None:
+def save(result: Result, beside: str = "") -> None:
+    """`beside`: what `company` said before anything was measured."""
     RESULTS.mkdir(exist_ok=True)
-    shown = [f"![]({name}.png)\n" for name in result.figures]
-    head = [f"# {result.title}\n", f"{machine()}. Written by `{command()}`.\n", *shown]
+    shown = [f"![{result.title}]({name}.png)\n" for name in result.figures]
+    head = [f"# {result.title}\n", f"{machine()}.{beside} Written by `{command()}`.\n", *shown]
     (RESULTS / f"{result.name}.md").write_text("\n".join([*head, *result.lines]).rstrip() + "\n", encoding="utf-8")
-    raw = {"machine": machine(), "command": command(), **result.raw}
+    raw = {"machine": f"{machine()}.{beside}", "command": command(), **result.raw}
     (RESULTS / f"{result.name}.json").write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if result.figures:
         from tinyllm.viz.style import save as save_picture

@@ -80,7 +80,7 @@ def test_shares_add_up_to_the_whole():
 
 def test_the_first_contender_is_ours_and_quick_leaves_compiling_out():
     found = training.contenders("tiny", "weights.npz", Options(cores=2, quick=True))
-    assert found[0].name == "tinyllm, 2 threads"
+    assert found[0].name == "tinyllm, 2 workers"
     assert not any("compile" in contender.name for contender in found)
     assert CONFIGS.keys() - set(training.DEFAULT) == {"tiny"}
 

@@ -22,9 +22,10 @@ ABOUT = (
     "A step is forward, loss, backward and AdamW, in float32, without dropout. Medians of interleaved rounds; all start from "
     "the same weights and see the same batches, and their losses agreed to 1e-4 over the first steps (the products have "
     "none).\n",
-    "Ratios are to PyTorch eager (`F.scaled_dot_product_attention`, AdamW as it comes) on as many threads: below 1 is faster, "
-    "or smaller. *Peak* is the largest resident memory of the process in its whole life, the imports among it, MB of 2²⁰ "
-    "bytes; where a contender has several processes, the first one's peak and the most that the others were seen to hold "
+    "Ratios are to PyTorch eager (`F.scaled_dot_product_attention`, AdamW as it comes) on as many threads as tinyllm has "
+    "workers, which are processes or threads as `train` chooses: below 1 is faster, or smaller. *Peak* is the largest resident "
+    "memory of the process in its whole life, the imports among it, MB of 2²⁰ bytes; where a contender has several "
+    "processes, the first one's peak and the most that the others were seen to hold "
     "beside it. *Over its imports*: the peak less what the process held before it built the model. JAX compiles a step and "
     "torch.compile its forward and backward pass before the clock starts; compiling counts in the peak.\n",
 )
@@ -54,8 +55,10 @@ def contenders(name: str, weights: str, options: Options) -> list[Contender]:
     gpt, tanh = config.family == "gpt", config.gelu == "tanh"
     both = [n, 1] if n > 1 else [1]
     ours, file = {"config": name}, {"config": name, "weights": weights}
-    of = [Contender(f"tinyllm, {_threads(t)}", f"{PEER}.tinyllm:build", {**ours, "workers": t}, t) for t in both]
-    of.append(Contender("tinyllm, formulas only, 1 thread", f"{PEER}.tinyllm:build", {**ours, "formulas": True}))
+    of = [
+        Contender(f"tinyllm, {t} worker{'s' * (t > 1)}", f"{PEER}.tinyllm:build", {**ours, "workers": t}, t) for t in both
+    ]
+    of.append(Contender("tinyllm, formulas only, 1 worker", f"{PEER}.tinyllm:build", {**ours, "formulas": True}))
     flavours: dict[str, dict[str, bool]] = {
         BASE: {}, "PyTorch, fused AdamW": {"fused": True},
         "torch.compile, fused AdamW": {"fused": True, "compiled": True},
