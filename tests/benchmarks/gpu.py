@@ -154,13 +154,13 @@ def torch_step(size: Size, precision: str) -> tuple[Step, Callable[[], None], Ca
     return step, torch.cuda.synchronize, lambda loss: float(loss)
 
 
-def measure(contender: str, size: Size, steps: int) -> dict[str, Any]:
+def measure(contender: str, size: Size, steps: int, rounds: int = ROUNDS) -> dict[str, Any]:
     """The first losses, and seconds a step, a number for each round."""
     library, precision = CONTENDERS[contender]
     step, wait, number = (tinyllm_step if library == "tinyllm" else torch_step)(size, precision)
     losses = [number(step()) for _ in range(WARMUP)]
     seconds = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         wait()
         start = time.perf_counter()
         for _ in range(steps):
@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.stand_in:
         with install():
             for name in (name for name, (library, _) in CONTENDERS.items() if library == "tinyllm"):
-                print(f"{name}, on the stand-in: losses {measure(name, SIZES['tiny'], 1)['losses']}")
+                print(f"{name}, on the stand-in: losses {measure(name, SIZES['tiny'], 1, 1)['losses']}")
         return
     if missing := gpu.why_none(cupy_too=False):
         raise SystemExit(f"{missing}. Nothing was measured. --stand-in runs tinyllm's part without a GPU.")

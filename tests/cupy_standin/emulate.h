@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csetjmp>
 #include <cstring>
 #include <tuple>
 #include <type_traits>
@@ -28,14 +29,14 @@ namespace emulation {
 const int WARP_SIZE = 32, STACK = 1 << 16;
 
 struct Barrier { int waiting = 0, opened = 0; };
-struct Fiber { ucontext_t context; bool done; std::vector<char> stack = std::vector<char>(STACK); };
+struct Fiber { ucontext_t context; jmp_buf place; bool started, done; std::vector<char> stack = std::vector<char>(STACK); };
 
 static std::vector<Fiber> fibers;
 static std::vector<Barrier> warps;
 static std::vector<double> slots;       // what shuffling threads hand each other: two for each, used in turn
 static std::vector<int> turn;
 static Barrier block;
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static int running;
 static bool progress;
 static void (*body)();
@@ -47,12 +48,22 @@ inline void wait(Barrier& barrier, int members) {
         barrier.waiting = 0;
         barrier.opened++;
     }
-    while (barrier.opened == opened) swapcontext(&fibers[running].context, &scheduler);
+    while (barrier.opened == opened)
+        if (!_setjmp(fibers[running].place)) _longjmp(scheduler, 1);
 }
 
 inline void start() {
     body();
     fibers[running].done = progress = true;
+    _longjmp(scheduler, 1);
+}
+
+// Run a fiber until it waits or ends. The first time it needs its own stack; after that jumps do, which make no system call.
+__attribute__((noinline)) void resume(Fiber& fiber) {
+    if (_setjmp(scheduler)) return;
+    if (fiber.started) _longjmp(fiber.place, 1);
+    fiber.started = true;
+    setcontext(&fiber.context);
 }
 
 inline bool run_block(bool descending) {
@@ -66,8 +77,8 @@ inline bool run_block(bool descending) {
         getcontext(&fiber.context);
         fiber.context.uc_stack.ss_sp = fiber.stack.data();
         fiber.context.uc_stack.ss_size = STACK;
-        fiber.context.uc_link = &scheduler;
-        fiber.done = false;
+        fiber.context.uc_link = nullptr;
+        fiber.started = fiber.done = false;
         makecontext(&fiber.context, start, 0);
     }
     for (int left = n; left;) {
@@ -76,7 +87,7 @@ inline bool run_block(bool descending) {
             running = descending ? n - 1 - i : i;
             if (fibers[running].done) continue;
             threadIdx = {unsigned(running), 0, 0};
-            swapcontext(&scheduler, &fibers[running].context);
+            resume(fibers[running]);
             left -= fibers[running].done;
         }
         if (!progress) return false;    // everyone waits for somebody who has left
@@ -96,8 +107,8 @@ inline bool run_grid(const unsigned* grid, const unsigned* threads, bool descend
     return true;
 }
 
-// A kernel's parameters from its type: how to call it with an array of addresses, and what it takes, a letter each as in NumPy's
-// dtypes, behind a star for a pointer.
+// A kernel's parameters from its type: how to call it with an array of addresses, and what it takes, each a letter and a size
+// as in NumPy's dtypes, behind a star for a pointer.
 template <class P> void describe(char*& text) {
     using E = std::remove_cv_t<std::remove_pointer_t<P>>;
     if (std::is_pointer<P>::value) *text++ = '*';

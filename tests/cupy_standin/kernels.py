@@ -31,6 +31,8 @@ MOST_THREADS, MOST_BLOCKS = 1024, (2**31 - 1, 65535, 65535)
 
 descending = False
 """In which order the threads of a block run; a test looks whether it matters."""
+flags: list[str] = []
+"""More options for the compiler, such as -fsanitize=address."""
 launches: list[str] = []
 """The name of every kernel launched since the stand-in was installed."""
 
@@ -45,7 +47,7 @@ def library(code: str) -> ctypes.PyDLL:
     """The source compiled, with two functions for each kernel in it. PyDLL keeps Python's lock: shared memory is static."""
     names = KERNEL.findall(code)
     text = "\n".join([f'#include "{HEADER}"', code, *(f"EMULATE({name})" for name in names)])
-    digest = hashlib.sha256((HEADER.read_text("utf-8") + text).encode()).hexdigest()[:24]
+    digest = hashlib.sha256((HEADER.read_text("utf-8") + text + str(flags)).encode()).hexdigest()[:24]
     folder = CACHE if os.access(CACHE.parent, os.W_OK) else Path(tempfile.mkdtemp())
     folder.mkdir(exist_ok=True)
     path = folder / f"kernel-{digest}.so"
@@ -58,7 +60,8 @@ def _compile(text: str, path: Path) -> None:
     """Into a file of its own first: two processes may compile the same."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        command = [str(compiler()), "-std=c++17", "-O1", "-shared", "-fPIC", "-x", "c++", "-", "-o", str(made)]
+        options = ["-std=c++17", "-O1", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", *flags]
+        command = [str(compiler()), *options, "-x", "c++", "-", "-o", str(made)]
         done = subprocess.run(command, input=text, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"g++ refuses a kernel:\n{done.stderr}")

@@ -6,8 +6,10 @@ calls of all formulas as well.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -297,3 +299,39 @@ def test_a_wrong_kernel_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) 
     with install(), pytest.raises((AssertionError, RuntimeError)):
         for seed in range(40):
             compare(names, FromSeed(seed))
+
+
+# In a process of its own, which the address sanitizer must be loaded into before Python.
+WITHIN_BOUNDS = """
+import sys
+from tests.autograd.draws import FromSeed
+from tests.cupy_standin import install, kernels
+from tests.functional import test_cuda
+old, new = sys.argv[1:]
+real = kernels.library
+kernels.flags[:] = ["-fsanitize=address"]
+kernels.library = lambda code: real(code.replace(old, new) if old else code)
+with install():
+    for name in test_cuda.SHAPES:
+        for seed in range(5):
+            test_cuda.compare(name, FromSeed(seed))
+print("all within")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(kernels.compiler() is None, reason="no g++: CUDA kernels were NOT run")
+@pytest.mark.parametrize("old, new", [("", ""), ("row >= n_rows", "row > n_rows")], ids=["as they are", "one row too many"])
+def test_kernels_stay_within_their_arrays(old: str, new: str) -> None:
+    find = lambda name: subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+    sanitizer = find("libasan.so")
+    if not Path(sanitizer).is_absolute():
+        pytest.skip("no address sanitizer: the kernels' bounds were NOT checked")
+    environment = os.environ | {
+        "LD_PRELOAD": f"{sanitizer} {find('libstdc++.so')}", "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc",
+    }
+    done = subprocess.run([sys.executable, "-c", WITHIN_BOUNDS, old, new], env=environment, capture_output=True, text=True)
+    if old:
+        assert "heap-buffer-overflow" in done.stderr
+    else:
+        assert done.stdout.endswith("all within\n"), done.stderr

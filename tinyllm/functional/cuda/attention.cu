@@ -1,9 +1,9 @@
 // Attention block by block: no array of queries times keys ever exists (Dao et al. 2022, algorithms 1 and 4).
 //
-// A block of threads owns ROWS rows of a head (queries, or keys in the last kernel) and walks along the other side in tiles of TILE rows,
-// which it keeps in shared memory. LANES neighbouring threads share a row: each holds every LANES-th of its entries in
-// registers, and a dot product ends with a sum over the LANES. WIDTH (32, 64 or 128, defined by the host) bounds both widths;
-// entries beyond them are zero.
+// A block of threads owns ROWS rows of a head (queries, or keys in the last kernel) and walks along the other side in tiles of
+// TILE rows, which it keeps in shared memory. LANES neighbouring threads share a row: each holds every LANES-th of its entries
+// in registers, and a dot product ends with a sum over the LANES. WIDTH (32, 64 or 128, defined by the host) bounds both
+// widths; entries beyond them are zero.
 //
 // q, k, v, out and their gradients lie in memory as (B, T, H, width). Query i sees key j when j <= behind + i or not causal,
 // and when the mask, reached by four strides (0 where it is broadcast), says so.
@@ -73,8 +73,9 @@ __device__ inline void add(T* mine, T factor, const T* row) {
     for (int e = 0; e < EACH; e++) mine[e] += factor * row[e * LANES + lane()];
 }
 
-// The online softmax: with top the largest score so far, sum = sum exp(S - top) and o = sum exp(S - top) v. A tile with a larger
-// score multiplies both by exp(old top - new top). out = o / sum; a query that sees nothing has none.
+// The online softmax (Milakov & Gimelshein 2018): with top the largest score so far, sum = sum exp(S - top) and
+// o = sum exp(S - top) v. A tile with a larger score multiplies both by exp(old top - new top). out = o / sum; a query that
+// sees nothing has none.
 extern "C" __global__ void attention_forward(
     const T* q, const T* k, const T* v, const bool* mask, T* out, T* tops, T* sums, T scale, SHAPE
 ) {
