@@ -101,11 +101,11 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(file, capsys, monkeypat
 
     real, asked = Conversation._next, []
 
-    def interrupted(self, ids):
+    def interrupted(self, ids, read):
         asked.append(1)
         if len(asked) == 4:
             raise KeyboardInterrupt
-        return real(self, ids)
+        return real(self, ids, read)
 
     monkeypatch.setattr(Conversation, "_next", interrupted)
     shown = talked(monkeypatch, capsys, "Hello\nGo on\n", file, "--tokens", 6, "--greedy")

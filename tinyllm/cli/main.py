@@ -47,7 +47,8 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the answer is the exit status.
 
-    0: done. 1: the computation failed (NaN). 2: wrong input, said in one line on stderr; with --debug the exception is raised.
+    0: done. 1: the computation failed (NaN, a worker killed, no GPU). 2: wrong input, said in one line on stderr; with --debug
+    the exception is raised.
     128 + n: stopped by signal n, after saving (Ctrl-C: 130).
     """
     argv = sys.argv[1:] if argv is None else argv
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:                         # whoever read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except FloatingPointError as error:
+    except (FloatingPointError, RuntimeError) as error:
         return _say(args, error, FAILED)
     except (ValueError, LookupError, OSError, ImportError) as error:
         return _say(args, error, WRONG_INPUT)

@@ -79,6 +79,10 @@ def add_training(command: argparse.ArgumentParser, small_lr: float = LR, **defau
     group.add_argument(
         "--worker-kind", choices=("processes", "threads"), help="what they are (default: processes where that is safe)"
     )
+    group.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N")
+    group.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="of products; bfloat16 is for a GPU"
+    )
     add("eval_every", int, "steps between evaluations, each with a checkpoint", "N")
     add("log_every", int, "steps between lines of metrics.jsonl", "N")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -127,7 +131,7 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
         warmup=args.warmup, betas=(args.beta1, args.beta2), momentum=args.momentum, weight_decay=args.weight_decay,
         clip=args.clip, accumulation=args.accumulation, seed=args.seed, workers=args.workers, eval_every=args.eval_every,
         log_every=args.log_every, patience=args.patience,
-        processes=None if args.worker_kind is None else args.worker_kind == "processes",
+        precision=args.precision, processes=None if args.worker_kind is None else args.worker_kind == "processes",
     )
 
 

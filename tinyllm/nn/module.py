@@ -100,6 +100,11 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters())
 
+    @property
+    def device(self) -> str:
+        """Where the parameters are, by the first of them: 'cpu' or 'cuda:N'; 'cpu' without any."""
+        return next((parameter.device for parameter in self.parameters()), "cpu")
+
     def n_parameters(self) -> int:
         """How many numbers training can change; tied ones once."""
         return sum(parameter.size for parameter in self.parameters())

@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import backend
 from ..backend import Array
+from ..functional.cuda import adam_step
+from ..functional.fusing import in_kernels
 from ..nn import Parameter
 from .optimizer import Group, Optimizer
 
@@ -65,6 +67,11 @@ def adam_update(weights: Array, gradient: Array, state: dict[str, Array], t: int
     decay = group["weight_decay"]
     if t == 1:
         state["m"], state["v"] = np.zeros_like(weights), np.zeros_like(weights)
+    if in_kernels(weights):
+        adam_step(
+            weights, gradient, state["m"], state["v"], t, group["lr"], (beta1, beta2), group["eps"], decay, decoupled
+        )
+        return
     step = group["lr"] / (1 - beta1**t)
     to_root = 1 / math.sqrt(1 - beta2**t)
     for x, g, m, v in _tiles(weights, gradient, state["m"], state["v"]):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd import leaf_gradients
 from ..backend import randomness
 from ..data.batching import Batch, split_batch
@@ -16,8 +17,10 @@ from .shards import Gradient
 
 def part_gradient(
     model: Any, objective: Objective, batches: Sequence[Batch], worker: int, n: int, seed: int, step: int, gradient: Gradient
-) -> float:
+) -> Any:
     """What worker `worker` of n contributes to the mean loss over all targets of all batches; its gradient goes to `gradient`.
+
+    The contribution is a number, or, where the model is on a GPU, stays there as a raw array of one.
 
     With n_i targets in part i and N in all, L = Σ_i (n_i / N) L_i: each part's gradient starts from n_i / N instead of
     1, and the sum is the whole batch's gradient, to rounding. Contributions are added in order, so the result depends on
@@ -30,7 +33,7 @@ def part_gradient(
     total = sum(objective.count(batch) for batch in batches)
     if not np.any(total):
         raise ValueError(f"step {step}: no target in the batch counts, so there is nothing to learn from it")
-    loss = 0.0
+    loss: Any = 0.0
     for b, batch in enumerate(batches):
         if b == len(batches) - 1:
             gradient.last_pass()
@@ -40,8 +43,9 @@ def part_gradient(
             continue
         with randomness(seed, step, b, worker):
             mean = objective.loss(model, parts[worker])
-        loss += float(np.sum(share * mean.numpy()))
-        for parameter, g in leaf_gradients(mean, share):
+        weight = backend.to_device(np.asarray(share, mean.dtype), mean.device) if mean.ndim else np.full_like(mean.data, share)
+        loss = loss + np.sum(weight * mean.data)
+        for parameter, g in leaf_gradients(mean, weight):
             gradient.add(parameter, g)
     gradient.finish()
     return loss

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..autograd import detect_anomaly
+from ..backend import to_numpy
 from ..data.batching import Batch
+from ..functional import precision
 from ..models import Pretrained
 from .checkpoint import Checkpoint
 from .config import TrainConfig
@@ -82,9 +84,10 @@ class Loop:
         batches = [self.train_source.batch(first + i) for i in range(config.accumulation)]
         rate = self.factor(self.step)
         parts = workers.of_all(lambda i: self._gradient(batches, i))
-        loss, taken = sum(loss for loss, _ in parts), np.any([taken for _, taken in parts], axis=0)
+        taken = np.any([taken for _, taken in parts], axis=0)
         squares = workers.of_all(lambda i: self.shards.sum(i, taken))
-        norm = math.sqrt(sum(map(sum, squares)))
+        losses, squares = _read([[loss for loss, _ in parts], squares])
+        loss, norm = sum(losses), math.sqrt(sum(squares))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise NonFiniteError(self._explain(loss, norm, batches))
@@ -98,13 +101,13 @@ class Loop:
         self.window = [self.window[0] + loss, self.window[1] + 1]
         return {"step": self.step, "split": "train", "loss": loss, "lr": config.lr * rate, "gradient_norm": norm}
 
-    def _gradient(self, batches: list[Batch], worker: int) -> tuple[float, np.ndarray]:
+    def _gradient(self, batches: list[Batch], worker: int) -> tuple[Any, np.ndarray]:
         """A worker's loss, and which parameters have a gradient from it."""
         gradient = self.shards.gradient(worker)
-        config = self.config
-        loss = part_gradient(
-            self.model, self.objective, batches, worker, self.workers.n, config.seed, self.step, gradient
-        )
+        with precision(self.config.precision):
+            loss = part_gradient(
+                self.model, self.objective, batches, worker, self.workers.n, self.config.seed, self.step, gradient
+            )
         return loss, gradient.taken
 
     def _explain(self, loss: float, norm: float, batches: list[Batch]) -> str:
@@ -179,6 +182,16 @@ class Loop:
         self.step, self.waiting, self.window, self.history.best = (
             state["step"], state["waiting"], state["window"], state["best"]
         )
+
+
+def _read(rows: list[list[Any]]) -> list[list[float]]:
+    """Numbers that may stand on a GPU, brought here in one transfer."""
+    numbers = [number for row in rows for number in row]
+    there = next((number for number in numbers if not isinstance(number, float | np.ndarray | np.generic)), None)
+    if there is not None:
+        numbers = to_numpy(np.stack([np.full_like(there, x) if isinstance(x, float) else x for x in numbers])).tolist()
+    found = iter(map(float, numbers))
+    return [[next(found) for _ in row] for row in rows]
 
 
 def identity(model: Any, objective: Objective, train_source: TrainSource, config: TrainConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -68,18 +69,15 @@ class Shards:
         """Where a worker of this process writes the gradient of its part of the batch."""
         return Gradient(self, worker)
 
-    def sum(self, worker: int, taken: np.ndarray) -> list[float]:
-        """Give each parameter of a shard its gradient, summed over the workers; the answer is their squared lengths.
+    def sum(self, worker: int, taken: np.ndarray) -> Any:
+        """Give each parameter of a shard its gradient, summed over the workers; the answer is the shard's squared length.
 
-        `taken` says which parameters have one at all; the others' is None.
+        `taken` says which parameters have one at all; the others' is None, and counts nothing.
         """
-        self.workers.sum(self.rows, self.parts[worker], worker)
-        squares = []
+        total = self.workers.sum(self.rows, self.parts[worker], worker)
         for i in self.members[worker]:
-            g = self._gradient_of(i)
-            self.parameters[i].grad = g if taken[i] else None
-            squares.append(float(np.vdot(g, g)) if taken[i] else 0.0)
-        return squares
+            self.parameters[i].grad = self._gradient_of(i) if taken[i] else None
+        return np.vdot(total, total)
 
     def _gradient_of(self, i: int) -> Array:
         """Where the sum for parameter i comes to stand: always the same array, by which an optimiser knows it again."""

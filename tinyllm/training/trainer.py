@@ -47,7 +47,7 @@ def train(
         home = RunFolder(Path(folder), identity(model, objective, train_source, config))
     start = of_first_rank(home.start(resume, config.workers) if home is not None else None)
     n = config.workers if start is None else start.state["workers"]
-    workers = choose_workers(n, config.processes, next(model.parameters()).device)
+    workers = choose_workers(n, config.processes, model.device)
     loop = Loop(model, objective, train_source, valid_source, config, workers)
     if start is not None:
         loop.restore(start)

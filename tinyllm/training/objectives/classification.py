@@ -9,7 +9,7 @@ import numpy as np
 from ...autograd import Tensor
 from ...data.batching import Batch
 from ...functional import cross_entropy
-from .objective import Sums, guess
+from .objective import Sums, guess, there
 
 
 class Classification:
@@ -23,14 +23,14 @@ class Classification:
     watch, higher = "accuracy", True
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(model(batch["ids"], attention_mask=batch["attention_mask"]), batch["labels"])
+        return cross_entropy(self._logits(model, batch), *there(model, batch["labels"]))
 
     def count(self, batch: Batch) -> int:
         return len(batch["labels"])
 
     def measure(self, model: Any, batch: Batch) -> Sums:
-        logits, labels = model(batch["ids"], attention_mask=batch["attention_mask"]), batch["labels"]
-        loss, K = cross_entropy(logits, labels).item() * len(labels), logits.shape[-1]
+        logits, labels = self._logits(model, batch), batch["labels"]
+        loss, K = cross_entropy(logits, *there(model, labels)).item() * len(labels), logits.shape[-1]
         pairs = np.bincount(labels * K + guess(logits), minlength=K * K)
         return {"loss": loss, "targets": len(labels), "confusion": pairs.reshape(K, K)}
 
@@ -41,6 +41,10 @@ class Classification:
             "accuracy": float(np.trace(confusion) / sums["targets"]),
             "macro_f1": macro_f1(confusion),
         }
+
+    def _logits(self, model: Any, batch: Batch) -> Tensor:
+        ids, mask = there(model, batch["ids"], batch["attention_mask"])
+        return model(ids, attention_mask=mask)                                      # (B, K)
 
 
 def macro_f1(confusion: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from ... import backend
 from ...autograd import Tensor
 from ...data.batching import Batch
 from ...functional import contrastive_loss
-from .objective import Sums
+from .objective import Sums, there
 
 
 class Contrastive:
@@ -45,5 +45,7 @@ class Contrastive:
         return {"loss": sums["loss"] / sums["pairs"], "accuracy": sums["right"] / sums["pairs"]}
 
     def _vectors(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-        a = model(batch["ids"], attention_mask=batch["attention_mask"])
-        return a, model(batch["other_ids"], attention_mask=batch["other_mask"])
+        ids, mask, others, other_mask = there(
+            model, batch["ids"], batch["attention_mask"], batch["other_ids"], batch["other_mask"]
+        )
+        return model(ids, attention_mask=mask), model(others, attention_mask=other_mask)

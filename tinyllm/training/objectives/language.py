@@ -10,7 +10,7 @@ import numpy as np
 from ...autograd import Tensor
 from ...data.batching import IGNORED, Batch
 from ...functional import cross_entropy, embedding
-from .objective import Sums, guess, n_targets, perplexity
+from .objective import Sums, guess, n_targets, perplexity, there
 
 
 class Causal:
@@ -27,7 +27,8 @@ class Causal:
         self.characters_per_token = characters_per_token
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(model(batch["ids"]), batch["targets"])
+        ids, targets = there(model, batch["ids"], batch["targets"])
+        return cross_entropy(model(ids), targets)
 
     def count(self, batch: Batch) -> int:
         return n_targets(batch)
@@ -54,7 +55,8 @@ class Masked:
     watch, higher = "loss", False
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(*self._guesses(model, batch))
+        logits, targets = self._guesses(model, batch)
+        return cross_entropy(logits, *there(model, targets))
 
     def count(self, batch: Batch) -> int:
         return n_targets(batch)
@@ -63,18 +65,21 @@ class Masked:
         logits, targets = self._guesses(model, batch)
         n = len(targets)
         right = int(np.count_nonzero(guess(logits) == targets))
-        return {"loss": cross_entropy(logits, targets).item() * n, "targets": n, "right": right}
+        loss = cross_entropy(logits, *there(model, targets)).item()
+        return {"loss": loss * n, "targets": n, "right": right}
 
     def metrics(self, sums: Sums) -> dict[str, float]:
         loss = sums["loss"] / sums["targets"]
         return {"loss": loss, "perplexity": perplexity(loss), "accuracy": sums["right"] / sums["targets"]}
 
     def _guesses(self, model: Any, batch: Batch) -> tuple[Tensor, np.ndarray]:
-        return at_targets(model, model.hidden(batch["ids"], batch.get("attention_mask")), batch["targets"])
+        h = model.hidden(*there(model, batch["ids"], batch.get("attention_mask")))
+        return at_targets(model, h, batch["targets"])
 
 
 def at_targets(model: Any, h: Tensor, targets: np.ndarray) -> tuple[Tensor, np.ndarray]:
     """Logits (N, V) and targets (N,) of the N places that count, from all vectors h (B, T, C) and targets (B, T)."""
     counted = targets != IGNORED                                                    # (B, T)
-    rows = embedding(np.flatnonzero(counted), np.reshape(h, (-1, h.shape[-1])))     # (N, C): picking rows is looking up
+    places, = there(model, np.flatnonzero(counted))
+    rows = embedding(places, np.reshape(h, (-1, h.shape[-1])))                      # (N, C): picking rows is looking up
     return model.head(rows), targets[counted]

@@ -10,7 +10,7 @@ from ...autograd import Tensor
 from ...data.batching import Batch
 from ...functional import cross_entropy
 from .language import at_targets
-from .objective import Sums, guess, n_targets, perplexity
+from .objective import Sums, guess, n_targets, perplexity, there
 
 
 class MaskedAndNext:
@@ -31,7 +31,8 @@ class MaskedAndNext:
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         (words, targets), pairs = self._guesses(model, batch)
-        terms: Any = np.stack([cross_entropy(words, targets), cross_entropy(pairs, batch["labels"])])
+        targets, labels = there(model, targets, batch["labels"])
+        terms: Any = np.stack([cross_entropy(words, targets), cross_entropy(pairs, labels)])
         return terms
 
     def count(self, batch: Batch) -> np.ndarray:
@@ -41,9 +42,9 @@ class MaskedAndNext:
         (words, targets), pairs = self._guesses(model, batch)
         n, labels = len(targets), batch["labels"]
         return {
-            "masked": cross_entropy(words, targets).item() * n, "targets": n,
+            "masked": cross_entropy(words, *there(model, targets)).item() * n, "targets": n,
             "right": int(np.count_nonzero(guess(words) == targets)),
-            "next": cross_entropy(pairs, labels).item() * len(labels), "pairs": len(labels),
+            "next": cross_entropy(pairs, *there(model, labels)).item() * len(labels), "pairs": len(labels),
             "right_pairs": int(np.count_nonzero(guess(pairs) == labels)),
         }
 
@@ -56,5 +57,5 @@ class MaskedAndNext:
 
     def _guesses(self, model: Any, batch: Batch) -> tuple[tuple[Tensor, np.ndarray], Tensor]:
         """Logits (N, V) with targets (N,) of the hidden places, and logits (B, 2) of the pairs."""
-        h = model.hidden(batch["ids"], batch["attention_mask"], batch["segment_ids"])     # (B, T, C)
+        h = model.hidden(*there(model, batch["ids"], batch["attention_mask"], batch["segment_ids"]))      # (B, T, C)
         return at_targets(model, h, batch["targets"]), model.next_sentence(model.pooled(h))

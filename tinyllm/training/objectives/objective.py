@@ -18,7 +18,7 @@ Count = int | np.ndarray
 class Objective(Protocol):
     """What `train` and `evaluate` ask of an objective.
 
-        loss(model, batch)      the mean loss over the batch's targets, a Tensor
+        loss(model, batch)      the mean loss over the batch's targets, a Tensor; the batch is the CPU's, wherever the model is
         count(batch)            how many targets that mean is over, so that means of parts combine to the mean of the whole
         measure(model, batch)   sums over the batch that add up over batches: numbers, arrays, lists
         metrics(sums)           numbers to report, from such sums
@@ -41,6 +41,12 @@ class Objective(Protocol):
     def measure(self, model: Any, batch: Batch) -> Sums: ...
 
     def metrics(self, sums: Sums) -> dict[str, float]: ...
+
+
+def there(model: Any, *arrays: Any) -> list[Any]:
+    """Arrays of a batch (or None) where the model is: on a GPU this is all that a step sends there."""
+    device = getattr(model, "device", "cpu")            # a function is a model too
+    return [None if array is None else backend.to_device(array, device) for array in arrays]
 
 
 def is_whole(objective: Objective) -> bool:

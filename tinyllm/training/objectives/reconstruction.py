@@ -10,7 +10,7 @@ from ...autograd import Tensor
 from ...backend import Array
 from ...data.batching import Batch
 from ...functional import embedding, mse_loss
-from .objective import Sums
+from .objective import Sums, there
 
 
 class Reconstruction:
@@ -42,6 +42,6 @@ class Reconstruction:
     def _rows(self, model: Any, batch: Batch) -> tuple[Tensor, Array]:
         """x̂ and x of the real tokens, (N, C) each."""
         ids, mask = batch["ids"], batch["attention_mask"].astype(bool)
-        x_hat = model(batch.get("input_ids", ids), attention_mask=mask)             # (B, T, C)
-        rows = embedding(np.flatnonzero(mask), np.reshape(x_hat, (-1, x_hat.shape[-1])))
-        return rows, model.targets(ids[mask][None])[0]
+        read, seen, places, real = there(model, batch.get("input_ids", ids), mask, np.flatnonzero(mask), ids[mask][None])
+        x_hat = model(read, attention_mask=seen)                                    # (B, T, C)
+        return embedding(places, np.reshape(x_hat, (-1, x_hat.shape[-1]))), model.targets(real)[0]

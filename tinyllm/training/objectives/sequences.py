@@ -9,7 +9,7 @@ import numpy as np
 from ...autograd import Tensor
 from ...data.batching import IGNORED, Batch
 from ...functional import cross_entropy
-from .objective import Sums, guess, n_targets, perplexity
+from .objective import Sums, guess, n_targets, perplexity, there
 
 
 class SequenceToSequence:
@@ -32,7 +32,8 @@ class SequenceToSequence:
         self.label_smoothing = label_smoothing
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(self._logits(model, batch), batch["targets"], label_smoothing=self.label_smoothing)
+        targets, = there(model, batch["targets"])
+        return cross_entropy(self._logits(model, batch), targets, label_smoothing=self.label_smoothing)
 
     def count(self, batch: Batch) -> int:
         return n_targets(batch)
@@ -40,11 +41,12 @@ class SequenceToSequence:
     def measure(self, model: Any, batch: Batch) -> Sums:
         logits, targets, n = self._logits(model, batch), batch["targets"], self.count(batch)
         right = int(np.count_nonzero((guess(logits) == targets) & (targets != IGNORED)))
-        return {"loss": cross_entropy(logits, targets).item() * n, "targets": n, "right": right}
+        return {"loss": cross_entropy(logits, *there(model, targets)).item() * n, "targets": n, "right": right}
 
     def metrics(self, sums: Sums) -> dict[str, float]:
         loss = sums["loss"] / sums["targets"]
         return {"loss": loss, "perplexity": perplexity(loss), "token_accuracy": sums["right"] / sums["targets"]}
 
     def _logits(self, model: Any, batch: Batch) -> Tensor:
-        return model(batch["ids"], batch["decoder_ids"], attention_mask=batch["attention_mask"])        # (B, T, V)
+        source, before, mask = there(model, batch["ids"], batch["decoder_ids"], batch["attention_mask"])
+        return model(source, before, attention_mask=mask)                           # (B, T, V)

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import backend
 from ...autograd import Tensor
 from ...data.batching import Batch
 from ...functional import cross_entropy
-from .objective import Sums, guess
+from .objective import Sums, guess, there
 
 
 class SpanExtraction:
@@ -26,14 +25,16 @@ class SpanExtraction:
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         starts, ends = self._logits(model, batch)
-        return (cross_entropy(starts, batch["starts"]) + cross_entropy(ends, batch["ends"])) / 2
+        first, last = there(model, batch["starts"], batch["ends"])
+        return (cross_entropy(starts, first) + cross_entropy(ends, last)) / 2
 
     def count(self, batch: Batch) -> int:
         return len(batch["starts"])
 
     def measure(self, model: Any, batch: Batch) -> Sums:
         starts, ends = self._logits(model, batch)
-        loss = (cross_entropy(starts, batch["starts"]).item() + cross_entropy(ends, batch["ends"]).item()) / 2
+        first, last = there(model, batch["starts"], batch["ends"])
+        loss = (cross_entropy(starts, first).item() + cross_entropy(ends, last).item()) / 2
         start, end = guess(starts) == batch["starts"], guess(ends) == batch["ends"]         # (B,)
         right = {"start": start.sum(), "end": end.sum(), "span": (start & end).sum()}
         return {"loss": loss * len(start), "windows": len(start), **right}
@@ -44,7 +45,7 @@ class SpanExtraction:
 
     def _logits(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Of starts and of ends, (B, T) each."""
-        raw = model(batch["ids"], attention_mask=batch["attention_mask"], segment_ids=batch.get("segment_ids"))
-        real = backend.to_device(batch["attention_mask"][:, :, None], raw.device)
-        logits: Any = np.where(real, raw, -np.inf)                                  # (B, T, 2)
+        ids, mask, segments = there(model, batch["ids"], batch["attention_mask"], batch.get("segment_ids"))
+        raw = model(ids, attention_mask=mask, segment_ids=segments)
+        logits: Any = np.where(mask[:, :, None], raw, -np.inf)                      # (B, T, 2)
         return logits[..., 0], logits[..., 1]

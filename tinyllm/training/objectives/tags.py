@@ -11,7 +11,7 @@ from ...autograd import Tensor
 from ...data.batching import IGNORED, Batch
 from ...functional import cross_entropy
 from ...metrics import entities, entity_scores
-from .objective import Sums, guess, n_targets
+from .objective import Sums, guess, n_targets, there
 
 
 class TokenClassification:
@@ -31,7 +31,7 @@ class TokenClassification:
         self.tags = tuple(tags)
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        return cross_entropy(self._logits(model, batch), batch["targets"])
+        return cross_entropy(self._logits(model, batch), *there(model, batch["targets"]))
 
     def count(self, batch: Batch) -> int:
         return n_targets(batch)
@@ -41,7 +41,7 @@ class TokenClassification:
         guesses, counted = guess(logits), targets != IGNORED                        # (B, T)
         right = int(np.count_nonzero((guesses == targets) & counted))
         gold, guessed = ([self._named(row[at]) for row, at in zip(ids, counted, strict=True)] for ids in (targets, guesses))
-        loss = cross_entropy(logits, targets).item() * n
+        loss = cross_entropy(logits, *there(model, targets)).item() * n
         return {"loss": loss, "targets": n, "right": right, "gold": gold, "guessed": guessed}
 
     def metrics(self, sums: Sums) -> dict[str, float]:
@@ -55,4 +55,5 @@ class TokenClassification:
         return [self.tags[i] for i in numbers]
 
     def _logits(self, model: Any, batch: Batch) -> Tensor:
-        return model(batch["ids"], attention_mask=batch["attention_mask"])          # (B, T, L)
+        ids, mask = there(model, batch["ids"], batch["attention_mask"])
+        return model(ids, attention_mask=mask)                                      # (B, T, L)
