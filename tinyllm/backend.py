@@ -79,6 +79,19 @@ def to_device(array: Array, device: str) -> Array:
         return cupy.asarray(array)
 
 
+def use_device(device: str) -> str:
+    """Make a GPU the one that this thread computes on; the name, made whole. CuPy asks for it where it is not the first.
+
+    Raises as `to_device`.
+    """
+    if device == "cpu":
+        return device
+    device = f"cuda:{_cuda_index(device)}"
+    to_device(np.zeros(0), device)                      # is there one?
+    _cupy().cuda.Device(_cuda_index(device)).use()
+    return device
+
+
 def to_numpy(array: Array) -> np.ndarray:
     """The array on the host: itself if it is NumPy's, a copy if it is on a GPU."""
     cupy = _cupy_if_loaded()
@@ -168,6 +181,40 @@ def product_16_bits(a: Array, b: Array, kind: str) -> Array:
 
 CUDA_TYPES = {"float32": 0, "float16": 2, "bfloat16": 14}         # cudaDataType_t
 CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT = 68, -1                  # 0 and 1 say: as it is, transposed
+
+
+# ---------------------------------------------------------------- several GPUs
+
+def nccl() -> ModuleType:
+    """NCCL, NVIDIA's library that sends between GPUs, through CuPy. Raises RuntimeError where it is missing."""
+    _cupy()
+    from cupy.cuda import nccl
+
+    if not nccl.available:
+        raise RuntimeError("several ranks with a GPU each need NCCL: install it beside CuPy (pip install nvidia-nccl-cu12)")
+    return nccl
+
+
+class Stream:
+    """A queue of its own on the current GPU: what stands in it runs beside what the program asks for otherwise."""
+
+    def __init__(self) -> None:
+        self._stream = _cupy().cuda.Stream(non_blocking=True)
+        self.ptr: int = self._stream.ptr
+
+    def after_what_was_asked(self) -> None:
+        """What is put into this queue from now on waits for all that the program has asked for."""
+        self._stream.wait_event(_cupy().cuda.get_current_stream().record())
+
+    def before_what_will_be_asked(self) -> None:
+        """What the program asks for from now on waits for all that is in this queue."""
+        _cupy().cuda.get_current_stream().wait_event(self._stream.record())
+
+
+def current_stream() -> int:
+    """The queue of what the program asks for, as a number that CUDA's libraries take."""
+    ptr: int = _cupy().cuda.get_current_stream().ptr
+    return ptr
 
 
 # ---------------------------------------------------------------- randomness

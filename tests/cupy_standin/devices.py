@@ -60,9 +60,31 @@ class Device:
         return f"<CUDA Device {self.id}>"
 
 
+class Stream:
+    """A queue that is always empty: everything has happened already."""
+
+    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False) -> None:
+        self.ptr = 0 if null else id(self)
+
+    def record(self, event: Event | None = None) -> Event:
+        return event or Event()
+
+    def wait_event(self, event: Event) -> None:
+        if not isinstance(event, Event):
+            raise TypeError("wait_event(event)")
+
+
+class Event:
+    """A moment in a queue."""
+
+
+NULL = Stream(null=True)
+
+
 def module() -> types.ModuleType:
     cuda = types.ModuleType("cupy.cuda")
-    cuda.Device = Device
+    cuda.Device, cuda.Stream, cuda.Event = Device, Stream, Event
+    cuda.get_current_stream = lambda device_id=None: NULL
     cuda.is_available = lambda: True
     cuda.runtime = types.ModuleType("cupy.cuda.runtime")
     cuda.runtime.getDeviceCount = lambda: COUNT

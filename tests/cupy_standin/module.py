@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import api, cublas, devices, indexing, kernels, random
+from . import api, cublas, devices, indexing, kernels, nccl, random
 from .array import ndarray
 from .dispatch import SCALARS, call_function, call_ufunc
 from .traffic import transfers
@@ -70,6 +70,7 @@ def modules(with_kernels: bool) -> dict[str, types.ModuleType]:
     cupy.asarray = cupy.array = ndarray._asarray
     cupy.asnumpy, cupy.get_array_module = asnumpy, get_array_module
     cupy.cuda = devices.module()
+    cupy.cuda.nccl = nccl.module()
     if with_kernels:
         cupy.ElementwiseKernel, cupy.RawKernel = kernels.ElementwiseKernel, kernels.RawKernel
         cupy.cuda.cublas, cupy.cuda.device = cublas.module(), cublas
@@ -77,7 +78,7 @@ def modules(with_kernels: bool) -> dict[str, types.ModuleType]:
     cupy.linalg, cupy.fft = Module("cupy.linalg"), Module("cupy.fft")
     cupy.random = types.ModuleType("cupy.random")
     cupy.random.Generator, cupy.random.default_rng = random.Generator, random.Generator
-    parts = [cupy, cupy.cuda, cupy.cuda.runtime, cupy.linalg, cupy.fft, cupy.random]
+    parts = [cupy, cupy.cuda, cupy.cuda.nccl, cupy.cuda.runtime, cupy.linalg, cupy.fft, cupy.random]
     return {part.__name__: part for part in parts}
 
 

@@ -20,7 +20,7 @@ pytest.importorskip("mpi4py", reason="mpi4py is not installed")
 BIN = Path(sys.executable).parent
 MPIEXEC = shutil.which("mpiexec", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(MPIEXEC is None, reason="no mpiexec here")]
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 RECIPE = ["--tokenizer", "char", "--layers", "1", "--heads", "2", "--width", "16", "--context", "16", "--batch", "6",
           "--dropout", "0.1", "--eval-every", "10", "--seed", "3", "--quiet"]
 
@@ -146,3 +146,37 @@ def test_ctrl_c_saves_and_the_run_goes_on(text, tmp_path):
     assert ended(start(2, command(text, tmp_path / "run", *recipe)))[0] == 0
     assert ended(start(2, command(text, tmp_path / "whole", *recipe)))[0] == 0
     same(tmp_path / "whole", tmp_path / "run")
+
+
+def test_ranks_with_a_gpu_each_give_the_numbers_of_workers(tmp_path):
+    """On a stand-in, whose NCCL is MPI: rank r has card r, sums come to their owners, weights to all. To rounding."""
+    program = tmp_path / "gpus.py"
+    program.write_text(
+        "import sys\n"
+        "import numpy as np\n"
+        "from tests.cupy_standin import install\n"
+        "from tests.training.support import config_of, model_of, objective_of, sources_of\n"
+        "from tinyllm.training import train\n"
+        "from tinyllm.training.workers import first_rank, local_device, started_by_mpi\n"
+        "with install(2):\n"
+        "    model = model_of('masked', 0.0)\n"
+        "    if started_by_mpi():\n"
+        "        model.to(local_device('cuda'))\n"
+        "    source, held_out = sources_of('masked')\n"
+        "    config = config_of(workers=2, optimizer=sys.argv[2], steps=6)\n"
+        "    history = train(model, objective_of('masked'), source, held_out, config, progress=False)\n"
+        "    sys.stdout.write(f'{model.device} {history.best[\"loss\"]}\\n')\n"     # whole, among the other rank's
+        "    if first_rank():\n"
+        "        np.savez(sys.argv[1], **model.state_dict())\n"
+    )
+    for optimizer in ("adamw", "muon"):
+        found = []
+        for n in (1, 2):
+            file = tmp_path / f"{optimizer}{n}.npz"
+            code, out, err = ended(start(n, [sys.executable, str(program), str(file), optimizer]))
+            assert code == 0, err
+            assert sorted(line.split()[0] for line in out.splitlines()) == (["cpu"] if n == 1 else ["cuda:0", "cuda:1"])
+            assert len({line.split()[1] for line in out.splitlines()}) == 1
+            found.append(dict(np.load(file)))
+        for name, array in found[0].items():
+            np.testing.assert_allclose(found[1][name], array, rtol=1e-3, atol=1e-5)

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     options.fit_lr(args, model, task.small_lr)
     config = options.train_config(args)
     train_source, valid_source = (task.batches(side, model, tokenizer, sides) for side in (sides.train, sides.valid))
-    model.to(args.device)
+    model.to(ranks.device(args.device))
     home = runs.begin_run(args, tokenizer, data=sides.description, labels=list(sides.names))
     if not args.quiet:
         origin = f"from {args.from_run}" if args.from_run else "from scratch"

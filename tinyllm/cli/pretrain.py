@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     home = runs.begin_run(args, tokenizer, data=corpus.description)
     manual_seed(args.seed)
     model = options.model_of(chosen.kind, model_config)
-    model.to(args.device)
+    model.to(ranks.device(args.device))
     if not args.quiet:
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {tokenizer.vocab_size:,} tokens; {corpus}")
     history = train(model, objective, train_source, valid_source, config, home.path, args.resume, progress=not args.quiet)

@@ -19,6 +19,13 @@ def first_alone_speaks() -> bool:
     return False
 
 
+def device(name: str) -> str:
+    """Of several ranks on one machine each has a GPU of its own."""
+    from ..training.workers import local_device
+
+    return local_device(name)
+
+
 def end_all(message: str, status: int) -> None:
     """When this rank fails, the others would wait for it for ever: end them too. Nothing where there are no others.
 

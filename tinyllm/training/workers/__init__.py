@@ -1,4 +1,4 @@
-"""Who shares the work of a step, in reading order: workers (what a loop asks of them), threads, processes, mpi."""
+"""Who shares the work of a step, in reading order: workers (what a loop asks of them), threads, processes, mpi, nccl."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TypeVar
 from .workers import Workers
 from .threads import Threads
 from .processes import Processes, WorkerDied, may_fork
-from .mpi import Ranks, end_all_ranks, started_by_mpi
+from .mpi import Ranks, end_all_ranks, local_device, started_by_mpi
+from .nccl import NcclRanks
 
 T = TypeVar("T")
 
 MOST = 8        # workers of one machine, unless more are asked for: their batches get small
 
 __all__ = [
-    "Workers", "Threads", "Processes", "Ranks", "WorkerDied", "choose_workers", "default_workers", "end_all_ranks",
-    "first_rank", "of_first_rank", "started_by_mpi",
+    "Workers", "Threads", "Processes", "Ranks", "NcclRanks", "WorkerDied", "choose_workers", "default_workers", "end_all_ranks",
+    "first_rank", "local_device", "of_first_rank", "started_by_mpi",
 ]
 
 
@@ -36,7 +37,7 @@ def choose_workers(n: int | None = None, processes: bool | None = None, device: 
     Raises what `Processes` and `Ranks` raise.
     """
     if started_by_mpi():
-        return Ranks(n)
+        return Ranks(n) if device == "cpu" else NcclRanks(n)
     if n is None:
         n = default_workers() if device == "cpu" else 1
     if processes is None:

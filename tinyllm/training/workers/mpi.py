@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backend import Array
+from ...backend import Array, use_device
 from .workers import Workers, add_in_order
 
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")         # set by MPICH and its kin, by Open MPI
@@ -82,6 +82,17 @@ class Ranks(Workers):
 def started_by_mpi() -> bool:
     """Whether mpiexec started this process together with others."""
     return any(int(os.environ.get(name, "1")) > 1 for name in SIZES)
+
+
+def local_device(device: str) -> str:
+    """The device to compute on from now on: of several ranks on one machine, the r-th takes 'cuda:r' where 'cuda' is asked for.
+
+    Raises ValueError for a name that is none, RuntimeError where there is no such GPU.
+    """
+    if device == "cuda" and started_by_mpi():
+        mpi = _mpi()
+        device = f"cuda:{mpi.COMM_WORLD.Split_type(mpi.COMM_TYPE_SHARED).Get_rank()}"
+    return use_device(device)
 
 
 def end_all_ranks(status: int) -> None:
