@@ -26,13 +26,14 @@ class Disagreement(Exception):
 @dataclass(frozen=True)
 class Contender:
     """`target`, "module:function", called with `options` in a process limited to `threads`, answers a function that takes a
-    step and returns its loss. `compared`: its losses are to agree. `rounds`: at most so many, for what is slow."""
+    step and returns its loss; with several `ranks`, in each that mpiexec starts. `compared`: its losses are to agree. `rounds`: at most so many, for what is slow."""
 
     name: str
     target: str
     options: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
     environment: dict[str, str] = field(default_factory=dict)
+    ranks: int = 1
     compared: bool = True
     rounds: int | None = None
 
@@ -49,13 +50,15 @@ def compare(contenders: Sequence[Contender], rounds: int, steps_a_round: int) ->
         servers: dict[str, Server] = {}
         for contender in contenders:
             say(f"preparing {contender.name}")
-            server = open_.enter_context(Server(contender.threads, contender.environment))
+            server = None
             try:
+                server = open_.enter_context(Server(contender.threads, contender.environment, contender.ranks))
                 server.build(contender.target, **contender.options)
             except Missing as missing:
                 found[contender.name] = {"missing": str(missing), "threads": contender.threads}
                 say(f"{contender.name}: {missing} is not installed, left out\n")
-                server.close()
+                if server is not None:
+                    server.close()
                 continue
             losses = server.ask("losses", n=CHECKED_STEPS)
             if contender.compared:

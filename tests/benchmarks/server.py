@@ -16,17 +16,20 @@ Questions and answers are a line of JSON each. What a contender prints goes to a
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import memory
+from tinyllm.training.workers import started_by_mpi
 
 ROOT = Path(__file__).parents[2]
 SECONDS_WATCHED = 1.0   # of stepping, while the memory of several processes is looked at
@@ -43,10 +46,12 @@ class Failed(RuntimeError):
 class Server:
     """The side that asks."""
 
-    def __init__(self, threads: int, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, threads: int, environment: dict[str, str] | None = None, ranks: int = 1) -> None:
         self._printed = tempfile.TemporaryFile("w+")    # noqa: SIM115 (closed with the server)
+        start = [] if ranks == 1 else [mpiexec(), "-n", str(ranks)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.server"], cwd=ROOT, env=os.environ | limits(threads) | (environment or {}),
+            [*start, sys.executable, "-m", "tests.benchmarks.server"], cwd=ROOT,
+            env=os.environ | limits(threads) | (environment or {}),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed, text=True,
         )
 
@@ -85,6 +90,15 @@ class Server:
             self._process.wait()
         self._process.stdout.close()
         self._printed.close()
+
+
+def mpiexec() -> str:
+    """The program that starts ranks, beside this Python or elsewhere. Raises Missing."""
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    found = shutil.which("mpiexec", path=here)
+    if found is None or importlib.util.find_spec("mpi4py") is None:
+        raise Missing("mpiexec with mpi4py")
+    return found
 
 
 def limits(threads: int) -> dict[str, str]:
@@ -139,12 +153,26 @@ def found(target: str) -> Callable:
     return getattr(importlib.import_module(module), name)
 
 
+def questions() -> Iterator[dict[str, Any]]:
+    """Lines from the side that asks. Of several ranks the first hears them; all build, and from then on follow it."""
+    if not started_by_mpi():
+        yield from map(json.loads, sys.stdin)
+        return
+    from mpi4py.MPI import COMM_WORLD
+
+    while question := COMM_WORLD.bcast(json.loads(sys.stdin.readline()) if COMM_WORLD.Get_rank() == 0 else None):
+        built = question["command"] == "build"
+        yield question
+        if built:
+            yield from map(json.loads, sys.stdin)
+            return
+
+
 def main() -> None:
     answer_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                                       # prints must not mix with answers
     answers = Answers()
-    for line in sys.stdin:
-        question = json.loads(line)
+    for question in questions():
         try:
             answer = {"value": getattr(answers, question.pop("command"))(**question)}
         except ModuleNotFoundError as error:

@@ -1,4 +1,5 @@
-"""Optimisers in reading order: optimizer (groups, steps, state), sgd, adam, muon, groups (what decays), clip, schedules."""
+"""Optimisers in reading order: optimizer (groups, steps, state), runs (many parameters as one long vector), sgd, adam, muon,
+groups (what decays), clip, schedules."""
 
 from .optimizer import Optimizer
 from .sgd import SGD

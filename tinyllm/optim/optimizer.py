@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,9 @@ import numpy as np
 from .. import backend
 from ..backend import Array
 from ..nn import Parameter
+from .runs import Placed, Run, runs_of
 
 Group = dict[str, Any]
-
-
-@dataclass
-class _Run:
-    """Parameters of a group that stand side by side in memory, with their gradients and states: moved as one long vector."""
-
-    group: Group
-    places: list[int]
-    x: Array
-    g: Array
-    state: dict[str, Array] = field(default_factory=dict)
 
 
 class Optimizer:
@@ -43,7 +32,7 @@ class Optimizer:
         self.groups: list[Group] = [_group(group, defaults) for group in groups]
         self.steps = [0 for _ in self.parameters()]   # of each parameter: one that had no gradient did not step
         self.state: list[dict[str, Array]] = [{} for _ in self.steps]
-        self._known: dict[tuple[int, ...], tuple[list[Any], list[_Run]]] = {}       # places → arrays, runs
+        self._known: dict[tuple[int, ...], tuple[list[Any], list[Run]]] = {}       # places → arrays, runs
         seen = set[int]()
         for parameter in self.parameters():
             if id(parameter) in seen:
@@ -67,12 +56,14 @@ class Optimizer:
     def step(self, places: Sequence[int] | None = None) -> None:
         """Move every parameter that has a gradient, in place; of several workers each moves those at its `places`."""
         for run in self._runs(range(len(self.steps)) if places is None else places):
-            t = self.steps[run.places[0]] + 1
-            self.update(run.x, run.g, run.state, t, run.group)
-            for place in run.places:
-                self.steps[place] = t
+            first = run.members[0]
+            t = self.steps[first.place] + 1
+            self.update(run.x, run.g, run.state, t, first.group)
             if t == 1:
-                self._spread(run)
+                self._keep_state([run])
+            for member in run.members:
+                self.steps[member.place] = t
+                member.parameter._written()
 
     def keep(self, places: Sequence[int]) -> None:
         """Forget the state of all parameters but these: others move the rest."""
@@ -89,63 +80,23 @@ class Optimizer:
         """Move x, given its gradient g, for the t-th time (from 1). `state` holds arrays of x's shape; empty when t is 1."""
         raise NotImplementedError
 
-    # ------------------------------------------------------------ long vectors
-
-    def _runs(self, places: Sequence[int]) -> list[_Run]:
+    def _runs(self, places: Sequence[int]) -> list[Run]:
         """What is to be moved, remembered while it is the same arrays."""
-        every = [(group, parameter) for group in self.groups for parameter in group["params"]]
-        chosen = [(place, *every[place]) for place in places]
-        arrays = [array for _, _, parameter in chosen for array in (parameter.data, parameter.grad)]
-        known, runs = self._known.get(tuple(places), ([], []))
+        entries = [(group, parameter) for group in self.groups for parameter in group["params"]]
+        chosen = [Placed(place, *entries[place], self.steps[place], self.state[place]) for place in places]
+        arrays = [array for one in chosen for array in (one.parameter.data, one.parameter.grad)]
+        known, runs = self._known.pop(tuple(places), ([], []))
         if len(known) != len(arrays) or any(a is not b for a, b in zip(known, arrays, strict=True)):
-            runs = self._joined(chosen)
-            self._known.pop(tuple(places), None)
-            if len(runs) < len(chosen):
-                self._known[tuple(places)] = arrays, runs
-        for _, _, parameter in chosen:
-            if parameter.grad is not None:
-                parameter._written()
+            runs = runs_of(chosen, [self.elementwise(one.group) for one in chosen])
+            self._keep_state(runs)
+        if len(runs) < len(chosen):                     # else there is nothing to gain, and arrays to hold
+            self._known[tuple(places)] = arrays, runs
         return runs
 
-    def _joined(self, chosen: list[tuple[int, Group, Parameter]]) -> list[_Run]:
-        several: list[list[tuple[int, Group, Parameter]]] = []
-        for entry in chosen:
-            place, group, parameter = entry
-            if parameter.grad is None:
-                continue
-            before = several[-1][-1] if several else None
-            if (
-                before is not None and before[1] is group and self.elementwise(group)
-                and self.steps[before[0]] == self.steps[place]
-                and _side_by_side(before[2].data, parameter.data) and _side_by_side(before[2].grad, parameter.grad)
-            ):
-                several[-1].append(entry)
-            else:
-                several.append([entry])
-        return [self._run(entries) for entries in several]
-
-    def _run(self, entries: list[tuple[int, Group, Parameter]]) -> _Run:
-        places, group = [place for place, *_ in entries], entries[0][1]
-        parameters = [parameter for *_, parameter in entries]
-        if len(entries) == 1:
-            return _Run(group, places, parameters[0].data, parameters[0].grad, self.state[places[0]])
-        run = _Run(group, places, _whole([p.data for p in parameters]), _whole([p.grad for p in parameters]))
-        run.state = {
-            name: np.concatenate([self.state[place][name].reshape(-1) for place in places]) for name in self.state[places[0]]
-        }
-        self._spread(run)
-        return run
-
-    def _spread(self, run: _Run) -> None:
-        """Each parameter's state is its part of the run's."""
-        if len(run.places) == 1:
-            return
-        shapes = {place: p.shape for place, p in enumerate(self.parameters())}
-        start = 0
-        for place in run.places:
-            stop = start + int(np.prod(shapes[place]))
-            self.state[place] = {name: array[start:stop].reshape(shapes[place]) for name, array in run.state.items()}
-            start = stop
+    def _keep_state(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            for member, state in zip(run.members, run.spread(), strict=True):
+                self.state[member.place] = state
 
     # ------------------------------------------------------------ saving and loading
 
@@ -184,24 +135,6 @@ class Optimizer:
         for group, options in zip(self.groups, saved["groups"], strict=True):
             group.update(options)
         self.steps, self.state, self._known = list(saved["steps"]), state, {}
-
-
-def _side_by_side(a: Array | None, b: Array | None) -> bool:
-    """Whether b begins where a ends, in one and the same array."""
-    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.base is None or a.base is not b.base:
-        return False
-    return _address(a) + a.nbytes == _address(b) and all(array.flags.c_contiguous for array in (a, b, a.base))
-
-
-def _whole(arrays: list[Any]) -> Array:
-    """Arrays that stand side by side, as one vector."""
-    base = arrays[0].base.reshape(-1)
-    start = (_address(arrays[0]) - _address(base)) // base.itemsize
-    return base[start : start + sum(array.size for array in arrays)]
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
 
 
 def _group(group: Group, defaults: dict[str, Any]) -> Group:

@@ -60,9 +60,10 @@ def start(config: Config, n_workers: int, processes: bool | None = None) -> tupl
     if workers.rank > 0:
         follow(loop)
     atexit.register(workers.__exit__, None, None, None)
+    atexit.register(workers.collect, False)             # called first
 
     def step() -> float:
-        workers.collect("a step")
+        workers.collect(True)
         return loop.update()["loss"]
 
     return loop, step
@@ -71,7 +72,7 @@ def start(config: Config, n_workers: int, processes: bool | None = None) -> tupl
 def follow(loop: Loop) -> NoReturn:
     """What the other processes do: a step whenever the first takes one, until it is gone."""
     try:
-        while loop.workers.collect(None):
+        while loop.workers.collect(None)[0]:
             loop.update()
     except BaseException as error:
         loop.workers.__exit__(type(error), error, error.__traceback__)
