@@ -318,6 +318,7 @@ print(lesson.grade(2, lambda text, a, b: text.count(a + b)))
 # | [32 · A family portrait](32_family_portrait.ipynb) | How different are GPT-2, BERT, T5 and Llama? |
 # | [33 · Opening a real model](33_opening_a_real_model.ipynb) | What is in the file? |
 # | [34 · Dialogue and code](34_dialogue_and_code.ipynb) | How does a model learn to answer, and to program? |
+# | [35 · Where the time goes](35_speed.ipynb) | What is the least time that all this could take? |
 #
 # In order, each uses only what came before. Each says at its head what it builds on, if you are here for one thing.
 

@@ -739,4 +739,4 @@ check(7, error_of_product)
 # attention may mean nothing.
 # - Why a model that says *Paris* may still be loaded wrongly.
 #
-# [Lesson 34](34_dialogue_and_code.ipynb), the last, makes a model of our own talk, and lets another one write programs.
+# [Lesson 34](34_dialogue_and_code.ipynb) makes a model of our own talk, and lets another one write programs.

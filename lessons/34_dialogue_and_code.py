@@ -627,5 +627,4 @@ check(6, samples_needed)
 # - That grammatical, copied and right are three things, each with its own measure, and how pass@k is estimated without
 # bias.
 #
-# This is the last lesson. You began with a number and its slope; now you can open a model that somebody trained on
-# trillions of tokens, and know each of its parts by how it breaks. What remains is larger, and not different.
+# So much for what models do. What it costs them, and you, in time: [lesson 35](35_speed.ipynb), the last.
