@@ -219,7 +219,7 @@ def current_stream() -> int:
 
 # ---------------------------------------------------------------- randomness
 
-_default_generator = np.random.default_rng(0)
+_default_generator: np.random.Generator | None = None    # made when it is first needed: np.random takes a while to import
 _generator: contextvars.ContextVar[np.random.Generator | None] = contextvars.ContextVar("generator", default=None)
 
 
@@ -231,6 +231,9 @@ def manual_seed(seed: int) -> None:
 
 def generator() -> np.random.Generator:
     """The generator every draw of the library comes from: the one of `randomness` in force, else the process-wide one."""
+    global _default_generator
+    if _default_generator is None:
+        _default_generator = np.random.default_rng(0)
     return _generator.get() or _default_generator
 
 

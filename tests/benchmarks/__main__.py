@@ -8,7 +8,8 @@
     attention    time and memory against length
     twins        what each fused twin and each technique brings
     shares       where a training step's time goes
-    ranks        several processes and MPI ranks
+    ranks        threads, processes and MPI ranks
+    startup      how long an import takes
 
 Each contender is a process of its own, limited to its threads before it imports anything; only one of them computes at a time,
 and rounds are interleaved. Contenders that are compared must compute the same: their losses are held together first. Peers that
@@ -25,7 +26,7 @@ from tests.benchmarks.configs import CONFIGS, available_cores
 from tests.benchmarks.report import RESULTS, Options, company, machine, save
 from tests.benchmarks.rounds import Disagreement
 
-SECTIONS = ("training", "generation", "tokenizers", "attention", "twins", "shares", "ranks")
+SECTIONS = ("training", "generation", "tokenizers", "attention", "twins", "shares", "ranks", "startup")
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ class Disagreement(Exception):
 @dataclass(frozen=True)
 class Contender:
     """`target`, "module:function", called with `options` in a process limited to `threads`, answers a function that takes a
-    step and returns its loss; with several `ranks`, in each that mpiexec starts. `compared`: its losses are to agree. `rounds`: at most so many, for what is slow."""
+    step and returns its loss; with several `ranks` that happens in each that mpiexec starts. `compared`: its losses are to
+    agree. `rounds`: at most so many, for what is slow."""
 
     name: str
     target: str

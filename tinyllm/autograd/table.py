@@ -210,8 +210,17 @@ def _keeps(rule: Callable | None) -> tuple[set[int], set[str]]:
     """The places (y is -1) whose arrays a rule keeps, and the keywords it knows."""
     if rule is None:
         return set(), set()
-    names = list(inspect.signature(rule).parameters)[1:]
+    names = _parameters(rule)[1:]
     return {i - 1 for i, name in enumerate(names) if not name.startswith("_")}, set(names)
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    """What inspect.signature would say in a hundred times the time, for the two hundred rules that an import reads."""
+    code = function.__code__
+    n, keywords = code.co_argcount, code.co_kwonlyargcount
+    names, rest = code.co_varnames[:n], code.co_varnames[n + keywords :]
+    several = rest[: bool(code.co_flags & inspect.CO_VARARGS)]                      # *xs
+    return (*names, *several, *code.co_varnames[n : n + keywords])
 
 
 def raw(x: Any) -> Any:
