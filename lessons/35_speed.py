@@ -308,10 +308,10 @@ viz.lines(
 )
 
 # %% [markdown]
-# The curve rises as it should, but begins below its bound, and the first steps to the right may gain little. The reason is
-# in the product. One row has a routine of its own, which reads the weights once. Several rows take the routine for large
-# matrices, and that one first copies the weights into an order that its inner loop likes (*packing*): for a thousand rows a
-# trifle, for two rows most of the work.
+# The curve rises as it should, but begins below its bound, and the first step to the right gains little or even loses. The
+# reason is in the product. One row has a routine of its own, which reads the weights once. Several rows take the routine
+# for large matrices, and that one first copies the weights into an order that its inner loop likes (*packing*): for a
+# thousand rows a trifle, for two rows most of the work.
 
 # %% tags=["varies"]
 inputs = rng.standard_normal((32, n), np.float32)
@@ -612,7 +612,7 @@ place = (q @ k.T).argmax(axis=1) // 8                                           
 by_place = {f"block {i + 1}": round(float(error[place == i].mean()), 3) for i in range(8)}
 print("mean error by the block in which the largest score stands:", *(f"{e:.3f}" for e in by_place.values()))
 assert error[place == 0].max() < 1e-12 and min(list(by_place.values())[1:]) > 0.05
-viz.bars(by_place, "mean error of the result", "Right, as long as the largest score comes first")
+viz.bars(by_place, "mean error of the result", "Right only where the largest score stands in the first block")
 
 # %% [markdown]
 # Answer (c). The same wrong terms stand in $\ell$ and in $o$, so the weights are positive and sum to 1, and every output is
