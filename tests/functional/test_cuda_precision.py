@@ -13,7 +13,7 @@ from tests.cupy_standin.fixtures import cupy as cupy_fixture
 from tinyllm import Tensor
 from tinyllm import functional as F
 from tinyllm.backend import to_device, to_numpy
-from tinyllm.functional.precision import product, rounded
+from tinyllm.functional.precision import _bits, product, rounded
 
 cupy = cupy_fixture
 MANTISSA = {"float16": 10, "bfloat16": 7}
@@ -34,9 +34,20 @@ def test_rounding_is_to_the_nearest(name: str, x: float) -> None:
         np.testing.assert_array_equal(got, (np.round(x / step) * step).astype(np.float32))       # np.round: halves to even
 
 
+@pytest.mark.parametrize("low", [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
+@pytest.mark.parametrize("high", [0x3F80, 0x3F81, 0xC101, 0xC102, 0x7F7E, 0x0000, 0x0003])
+def test_bfloat16_is_the_upper_half_and_at_a_half_the_even_one(high: int, low: int) -> None:
+    """Between neighbours of bfloat16, `high` and the next, in the bits of float32."""
+    x = np.array([high << 16 | low], np.uint32).view(np.float32)
+    up = low > 0x8000 or (low == 0x8000 and high % 2 == 1)
+    found = _bits(x, "bfloat16")
+    assert found.dtype == np.uint16 and found.tolist() == [high + up]
+
+
 def test_what_is_no_number_stays_none() -> None:
     odd = np.array([np.inf, -np.inf, np.nan, -0.0, 3.4e38], np.float32)
     odd = np.append(odd, np.array([0x7F800001], np.uint32).view(np.float32))                     # the least of the NaNs
+    assert _bits(odd[-1:], "bfloat16").tolist() == [0x7FC0]
     np.testing.assert_array_equal(rounded(odd, "bfloat16"), [np.inf, -np.inf, np.nan, -0.0, np.inf, np.nan])
     np.testing.assert_array_equal(rounded(odd, "float16"), [np.inf, -np.inf, np.nan, -0.0, np.inf, np.nan])
 

@@ -104,7 +104,7 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     behind = n_keys - n_queries                                                     # keys before the first query
     first = min(max(0, -behind), n_queries) if causal else 0                        # the first query that sees a key
     kept = n_keys <= KEPT
-    block = (BLOCK if kept else 2 * BLOCK) if isinstance(q, np.ndarray) else max(1, n_queries)
+    block = BLOCK if isinstance(q, np.ndarray) else max(1, n_queries)
     scale = _scale(q, scale)
     q = q * scale
     hidden = None if mask is None else _hidden(mask, q)
