@@ -39,6 +39,11 @@ def _cupy_if_loaded() -> ModuleType | None:
     return sys.modules.get("cupy")
 
 
+def on_gpu() -> bool:
+    """Whether arrays of a GPU can be about: CuPy is in use."""
+    return "cupy" in sys.modules
+
+
 def is_array(x: object) -> bool:
     """Whether x is a raw array of either library (a Tensor is not, nor is a NumPy scalar)."""
     if isinstance(x, np.ndarray):

@@ -38,8 +38,8 @@ class Config:
 
 
 CONFIGS = {
-    "S": Config("gpt", 4, 4, 128, 64, 12, steps_a_round=8),                 # nanoGPT's recipe for a CPU
-    "S exact": Config("gpt", 4, 4, 128, 64, 12, gelu="none", steps_a_round=8),
+    "S": Config("gpt", 4, 4, 128, 64, 12, steps_a_round=16),                 # nanoGPT's recipe for a CPU
+    "S exact": Config("gpt", 4, 4, 128, 64, 12, gelu="none", steps_a_round=16),
     "M": Config("gpt", 6, 6, 384, 256, 8, rounds=5),
     "M exact": Config("gpt", 6, 6, 384, 256, 8, gelu="none", rounds=4),
     "Seq2Seq": Config("seq2seq", 2, 4, 128, 32, 32, vocab=2048, steps_a_round=4),

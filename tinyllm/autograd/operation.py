@@ -7,8 +7,6 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-import numpy as np
-
 from .. import backend
 from . import modes
 from .graph import Node, backward_pass, report_nonfinite
@@ -57,7 +55,7 @@ class Operation:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self._bind(args, kwargs)
         raw = [a.data if isinstance(a, Tensor) else a for a in values]
-        if any(type(a) is not np.ndarray and backend.is_array(a) for a in raw):
+        if backend.on_gpu():
             check_one_device(self.name, raw)
         value, vjp = self.fused(*raw)
         if not any(isinstance(a, Tensor) for a in values):

@@ -73,7 +73,7 @@ def contenders(name: str, weights: str, options: Options) -> list[Contender]:
     if gpt:
         of += [Contender(f"JAX jit, {_threads(t)}", f"{PEER}.jax:build", file, t) for t in both]
     if gpt and tanh:
-        of.append(Contender("HIPS autograd, 1 thread", f"{PEER}.hips:build", file, rounds=3))
+        of += [Contender(f"HIPS autograd, {_threads(t)}", f"{PEER}.hips:build", file, t, rounds=3) for t in both]
     floor = f"{PEER}.products:build"
     of += [Contender(f"its matrix products alone, {_threads(t)}", floor, ours, t, compared=False) for t in both]
     return of
