@@ -23,10 +23,11 @@ from tinyllm.nn import Parameter
 from tinyllm.optim import AdamW
 from tinyllm.training import Processes, Threads, WorkerDied, train
 from tinyllm.training.shards import Shards
+from tinyllm.training.workers.processes import can_fork
 from tinyllm.training.workers.workers import TILE, add_in_order
 
-MAKERS = [Threads, pytest.param(Processes, marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"))]
-needs_fork = MAKERS[1].marks
+needs_fork = pytest.mark.skipif(not can_fork(), reason="no safe fork here")
+MAKERS = [Threads, pytest.param(Processes, marks=needs_fork)]
 
 
 def trained(kind: str, optimizer: str, n: int, processes: bool, **changes):
@@ -40,7 +41,7 @@ def trained(kind: str, optimizer: str, n: int, processes: bool, **changes):
 @pytest.mark.parametrize("kind, optimizer, n, accumulation", [
     *((kind, "adamw", 2, 1) for kind in KINDS), ("causal", "muon", 3, 2), ("masked", "sgd", 5, 2), ("tags", "muon", 7, 1),
 ])
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_processes_give_the_bits_of_threads(kind, optimizer, n, accumulation):
     """Weights and every number on the way, dropout too; more workers than rows leave some without work."""
     (weights, history), (others, other) = (trained(kind, optimizer, n, p, accumulation=accumulation) for p in (False, True))
@@ -70,7 +71,7 @@ def test_an_exception_of_a_worker_is_raised_as_itself(make):
         make(0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_a_killed_process_is_missed_at_once():
     with pytest.raises(WorkerDied, match="process 1 of 3 was ended by SIGKILL"), Processes(3) as workers:
         workers.collect(None)
@@ -79,7 +80,7 @@ def test_a_killed_process_is_missed_at_once():
         workers.collect(None)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_no_process_outlives_the_block_whatever_ends_it():
     children = []
     for error in (None, ValueError("the first process fails")):
@@ -96,7 +97,7 @@ def test_no_process_outlives_the_block_whatever_ends_it():
             os.kill(child, 0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_when_the_first_process_is_killed_the_others_end():
     program = (
         "import os, time\nfrom tinyllm.training import Processes\n"
@@ -138,6 +139,22 @@ def test_threads_have_the_callers_modes_and_one_blas_thread_each():
     assert all(blas == {1} for *_, blas in seen)
     assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tinyllm-worker")]
+
+
+@needs_fork
+def test_processes_are_the_default_where_forking_is_safe():
+    """In a fresh program, with or without a progress bar that was shown before; not beside a thread of somebody else."""
+    program = (
+        "import io, threading\nfrom tqdm import tqdm\nfrom tinyllm.training import choose_workers\n"
+        "kinds = [type(choose_workers(2)).__name__]\n"
+        "for _ in tqdm(range(3), file=io.StringIO()): pass\n"
+        "kinds += [threading.active_count(), type(choose_workers(2)).__name__]\n"
+        "done = threading.Event(); thread = threading.Thread(target=done.wait); thread.start()\n"
+        "kinds += [type(choose_workers(n, p)).__name__ for n, p in ((2, None), (2, True), (1, True), (2, False))]\n"
+        "done.set(); print(*kinds)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["Processes", "2", "Processes", "Threads", "Processes", "Threads", "Threads"]
 
 
 # ---------------------------------------------------------------- shards

@@ -97,7 +97,8 @@ class Processes(Workers):
         try:
             value = self._others[rank - 1].recv()
         except (EOFError, OSError) as error:
-            raise WorkerDied(f"process {rank} of {self.n} {self._end_of(rank)}") from error
+            how = self._end_of(rank)
+            raise WorkerDied(f"process {rank} of {self.n} {how}: the run goes on from its last checkpoint (resume)") from error
         if isinstance(value, _Failure):
             raise value.error
         return value
@@ -118,8 +119,12 @@ def can_fork() -> bool:
 
 
 def may_fork() -> bool:
-    """Whether it is safe here and now: a lock that another thread holds would be held for ever in the copy."""
-    return can_fork() and threading.active_count() == 1
+    """Whether it is safe here and now: a lock that another thread holds would be held for ever in the copy.
+
+    The thread with which tqdm watches its bars, once there was one, does not count: only rank 0 shows bars.
+    """
+    others = [t for t in threading.enumerate() if t is not threading.current_thread() and type(t).__name__ != "TMonitor"]
+    return can_fork() and not others
 
 
 def _fork() -> int:
