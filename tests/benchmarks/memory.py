@@ -27,15 +27,15 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MB if sys.platform == "darwin" else 1024)
 
 
-def children() -> list[int]:
-    """The processes that this one started, and those they started."""
+def children(of_process: int | None = None) -> list[int]:
+    """The processes that this one, or another, started, and those they started."""
     of = defaultdict(list)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             of[int((folder / "stat").read_text().rpartition(")")[2].split()[1])].append(int(folder.name))
         except OSError:                                 # it has just ended
             continue
-    found, waiting = [], [os.getpid()]
+    found, waiting = [], [of_process or os.getpid()]
     while waiting:
         below = of[waiting.pop()]
         found += below

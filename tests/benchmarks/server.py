@@ -1,7 +1,8 @@
 """A process for each contender, asked over pipes.
 
 BLAS, OpenMP and PyTorch read how many threads to use when they are imported, and a peak of memory belongs to a process: so each
-contender gets a process of its own, made with its own environment, and waits while the others compute.
+contender gets a process of its own, made with its own environment, and is stopped while the others compute: threads that wait
+for work, and MPI's ranks, would keep a core busy by asking for it.
 
     with Server(threads=1) as server:
         server.build("tests.benchmarks.peers.pytorch:build", config="S", weights=path)      # or Missing: no such package
@@ -15,11 +16,13 @@ Questions and answers are a line of JSON each. What a contender prints goes to a
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,12 +70,14 @@ class Server:
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """Raises Missing, or Failed."""
+        self._send(signal.SIGCONT)
         try:
             self._process.stdin.write(json.dumps({"command": command, **arguments}) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        self._send(signal.SIGSTOP)
         answer = json.loads(line) if line else {"error": f"its process ended with {self._process.wait()}"}
         if "missing" in answer:
             raise Missing(answer["missing"])
@@ -81,7 +86,14 @@ class Server:
             raise Failed(f"{command}: {answer['error']}\n{self._printed.read()[-2000:]}")
         return answer["value"]
 
+    def _send(self, number: int) -> None:
+        """A signal to the contender and all that it started."""
+        for process in (self._process.pid, *memory.children(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
     def close(self) -> None:
+        self._send(signal.SIGCONT)
         self._process.stdin.close()
         try:
             self._process.wait(10)
