@@ -496,7 +496,8 @@ for j, n in enumerate(FEW):
 for name, columns in reached.items():
     print(f"{name:18}", "   ".join(f"{n} labels: {np.mean(c):.3f} ± {np.std(c, ddof=1):.3f}" for n, c in zip(FEW, columns)))
 means = {name: [float(np.mean(column)) for column in columns] for name, columns in reached.items()}
-assert means["F12, masked words"][1] > max(means[name][1] for name in means if name != "F12, masked words") + 0.02
+others = [np.mean(values) for name, values in means.items() if name != "F12, masked words"]
+assert np.mean(means["F12, masked words"]) > max(others) + 0.02          # over all three: one alone has an error of 0.03
 viz.accuracy_bars(means, [f"{n} labels" for n in FEW], "Pretrained on the same sentences: masked words help more",
                   chance=max(truth.mean(), 1 - truth.mean()))
 
