@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import functools
 import math
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -25,6 +26,11 @@ Array = Any
 
 
 # ---------------------------------------------------------------- devices
+
+def available_cores() -> int:
+    """The cores that this process may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def _cupy() -> ModuleType:
     try:

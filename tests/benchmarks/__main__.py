@@ -22,9 +22,10 @@ import argparse
 import importlib
 import time
 
-from tests.benchmarks.configs import CONFIGS, available_cores
+from tests.benchmarks.configs import CONFIGS
 from tests.benchmarks.report import RESULTS, Options, company, machine, save
 from tests.benchmarks.rounds import Disagreement
+from tinyllm.training import default_workers
 
 SECTIONS = ("training", "generation", "tokenizers", "attention", "twins", "shares", "ranks", "startup")
 
@@ -43,7 +44,7 @@ def main() -> None:
         parser.error(f"no section {', '.join(sorted(unknown))}: choose of {', '.join(SECTIONS)}")
     if unknown := set(args.configs or ()) - {*CONFIGS, "GPT-2 small", "SmolLM2"}:
         parser.error(f"no config {', '.join(sorted(unknown))}: choose of {', '.join(CONFIGS)}")
-    options = Options(available_cores(), args.rounds, args.configs, args.quick)
+    options = Options(default_workers(), args.rounds, args.configs, args.quick)
     beside = company()
     print(f"{machine()}.{beside}")
     began = time.perf_counter()

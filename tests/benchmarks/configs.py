@@ -3,7 +3,6 @@ tinyllm to know them."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +66,3 @@ def batches(config: Config) -> list[dict[str, np.ndarray]]:
             batch |= {"labels": rng.integers(0, 2, config.batch), "attention_mask": np.ones(shape, bool)}
         found.append(batch)
     return found
-
-
-def available_cores() -> int:
-    """The cores this process may use, at most 8: what `train` takes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 8)

@@ -1,19 +1,13 @@
 """Generation of one text, a token at a time, with a cache of keys and values: tinyllm, PyTorch, and what memory allows.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.generation [--configs S M …] [--rounds N]
-
 Same random weights, float32, greedy; the texts are compared before any time is. `tinyllm_turn(config_name, threads)` and its
-like answer a function that takes one turn and returns the seconds of one of its tokens. NumPy reads the number of threads when
-it is imported, so give the process as many: OMP_NUM_THREADS.
+like answer a function that takes one turn and returns the seconds of one of its tokens; `make bench ARGS=generation` takes them
+in turns, each in a process that was given its threads before NumPy was imported.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import math
-import os
-import statistics
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -150,32 +144,3 @@ def beside_limit(config_name: str, threads: int) -> Turn:
     """tinyllm's and the limit's, by turns, of the same weights: where those lie in memory decides how fast they are read."""
     turns = itertools.cycle([tinyllm_turn(config_name, threads), bandwidth_turn(config_name, threads)])
     return lambda: next(turns)()
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS))
-    options.add_argument("--rounds", type=int, default=15)
-    args = options.parse_args()
-    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-    print(f"{threads} threads: ms a token, median of {args.rounds} rounds (best)")
-    for name in args.configs:
-        turns = {"tinyllm": tinyllm_turn(name, threads), "limit": bandwidth_turn(name, threads)}
-        try:
-            turns["PyTorch"] = torch_turn(name, threads)
-        except ImportError:
-            print("PyTorch is not installed (make parity installs it): no comparison with it")
-        seconds: dict[str, list[float]] = {contender: [] for contender in turns}
-        for _ in range(args.rounds):
-            for contender, turn in turns.items():
-                time.sleep(0.02)                        # threads of the one before stop looking for work
-                seconds[contender].append(turn())
-        median = {contender: 1e3 * statistics.median(values) for contender, values in seconds.items()}
-        cells = [f"{contender} {median[contender]:.3f} ({1e3 * min(values):.3f})" for contender, values in seconds.items()]
-        cells.append(f"{median['tinyllm'] / median.get('PyTorch', math.nan):.2f} of PyTorch's time")
-        cells.append(f"{100 * median['limit'] / median['tinyllm']:.0f}% of the limit")
-        print(f"{name:<12}", *cells, sep=" | ", flush=True)
-
-
-if __name__ == "__main__":
-    main()

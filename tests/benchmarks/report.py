@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.benchmarks.configs import available_cores
+from tinyllm.training import default_workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ class Result:
 
 def machine() -> str:
     """'2 cores, AMD EPYC, x86_64, Linux, Python 3.11.7, NumPy 2.4.6, PyTorch 2.13.0, JAX missing, …'"""
-    parts = [f"{available_cores()} cores", *processor(), platform.machine(), platform.system()]
+    parts = [f"{default_workers()} cores", *processor(), platform.machine(), platform.system()]
     parts.append(f"Python {platform.python_version()}")
     return ", ".join([*parts, *(f"{shown} {_version(package)}" for package, shown in PACKAGES.items())])
 

@@ -12,7 +12,8 @@ from tinyllm import Tensor
 from tinyllm import functional as F
 from tinyllm.nn import Parameter
 from tinyllm.optim import AdamW
-from tinyllm.training.loss_scaling import LARGEST, LossScaler
+from tinyllm.training import LossScaler
+from tinyllm.training.loss_scaling import LARGEST
 
 
 def two(seed: int) -> list[Parameter]:

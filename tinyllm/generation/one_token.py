@@ -20,6 +20,7 @@ import numpy as np
 from .. import nn
 from ..autograd import Tensor
 from ..autograd.modes import no_grad
+from ..backend import available_cores
 from ..functional.activations import CUBIC, SQRT_2_OVER_PI, SQRT_HALF
 from ..functional.erf import erf
 from ..models import GPT, Llama
@@ -57,8 +58,7 @@ def available_threads() -> int:
     if sys.platform == "emscripten":
         return 1
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(int(told) if told.isdecimal() else cores, MOST_THREADS)
+    return min(int(told) if told.isdecimal() else available_cores(), MOST_THREADS)
 
 
 class Position(NamedTuple):

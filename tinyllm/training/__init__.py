@@ -1,7 +1,7 @@
 """Training, in reading order: config (what a run is told), objectives (what is learned, a file each), trainer (the run), loop
 (its steps), workers (who shares them: threads, processes, machines), shards (how weights and gradients are divided), gradients,
 optimization, evaluation; then what a run leaves behind: run_folder, checkpoint, records, files; and what surrounds it: memory,
-progress, interruption."""
+progress, interruption; loss_scaling is for loops of one's own."""
 
 from .config import TrainConfig
 from .objectives import (
@@ -24,6 +24,7 @@ from .evaluation import evaluate, measure
 from .checkpoint import Checkpoint, load_checkpoint, read_state, save_checkpoint
 from .records import History, read_records
 from .memory import keep_freed_memory
+from .loss_scaling import LossScaler
 from .interruption import Interrupted
 
 __all__ = [
@@ -31,5 +32,5 @@ __all__ = [
     "SequenceToSequence", "SpanExtraction", "TokenClassification", "macro_f1", "train", "NonFiniteError", "TrainSource",
     "ValidSource", "Loop", "Workers", "Threads", "Processes", "Ranks", "WorkerDied", "choose_workers", "default_workers",
     "evaluate", "measure", "Checkpoint", "load_checkpoint", "read_state", "save_checkpoint", "History", "read_records",
-    "keep_freed_memory", "Interrupted",
+    "keep_freed_memory", "LossScaler", "Interrupted",
 ]

@@ -52,7 +52,7 @@ class Shards:
         for parameter, part in zip(self.parameters, self.slices, strict=True):
             self.data[part] = parameter.data.reshape(-1)
             parameter.data = self.data[part].reshape(parameter.shape)
-        self._sums: dict[int, Array] = {}
+        self._views: dict[int, list[Array]] = {}
         order = {id(parameter): i for i, parameter in enumerate(parameters)}
         self.buckets = sorted(
             (bucket for members in self.members for bucket in _buckets(members, self.slices)),
@@ -76,15 +76,15 @@ class Shards:
         """
         total = self.workers.sum(self.rows, self.parts[worker], worker)
         for i in self.members[worker]:
-            self.parameters[i].grad = self._gradient_of(i) if taken[i] else None
+            self.parameters[i].grad = self.views(worker)[i] if taken[i] else None
         return np.vdot(total, total)
 
-    def _gradient_of(self, i: int) -> Array:
-        """Where the sum for parameter i comes to stand: always the same array, by which an optimiser knows it again."""
-        if i not in self._sums:
-            row = self.workers.row(self.rows, self.owner[i])
-            self._sums[i] = row[self.slices[i]].reshape(self.parameters[i].shape)
-        return self._sums[i]
+    def views(self, worker: int) -> list[Array]:
+        """A worker's row in the parameters' shapes: always the same arrays, by which an optimiser knows them again."""
+        if worker not in self._views:
+            row = self.workers.row(self.rows, worker)
+            self._views[worker] = [row[part].reshape(p.shape) for p, part in zip(self.parameters, self.slices, strict=True)]
+        return self._views[worker]
 
     def move(self, worker: int, scale: float) -> None:
         """Scale the summed gradient of a shard and take the optimiser's step there."""
@@ -102,7 +102,7 @@ class Gradient:
 
     def __init__(self, shards: Shards, worker: int) -> None:
         self.shards = shards
-        self.row = shards.workers.row(shards.rows, worker)
+        self.views = shards.views(worker)
         self.taken = np.zeros(len(shards.parameters), np.bool_)     # who has a gradient
         self.missing: dict[int, int] = {}       # in the last pass: parameters that each bucket waits for
         self.sent = 0
@@ -113,11 +113,11 @@ class Gradient:
 
     def add(self, parameter: Tensor, g: Array) -> None:
         shards, i = self.shards, self.shards.index[id(parameter)]
-        into = self.row[shards.slices[i]].reshape(parameter.shape)
+        view = self.views[i]
         if self.taken[i]:
-            into += g
+            view += g
         else:
-            into[...] = g
+            view[...] = g
             self.taken[i] = True
         if self.missing:
             self.missing[shards.bucket_of[i]] -= 1
@@ -127,7 +127,7 @@ class Gradient:
     def finish(self) -> None:
         """All passes are done: what got no gradient counts as zero."""
         for i in np.flatnonzero(~self.taken):
-            self.row[self.shards.slices[i]] = 0
+            self.views[i][...] = 0
         while self.sent < len(self.shards.buckets):
             self._send()
 

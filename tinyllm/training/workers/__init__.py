@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TypeVar
 
+from ...backend import available_cores
 from .workers import Workers
 from .threads import Threads
 from .processes import Processes, WorkerDied, may_fork
@@ -23,8 +23,7 @@ __all__ = [
 
 def default_workers() -> int:
     """The cores this process may use, at most 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST)
+    return min(available_cores(), MOST)
 
 
 def choose_workers(n: int | None = None, processes: bool | None = None, device: str = "cpu") -> Workers:
