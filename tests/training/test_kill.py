@@ -84,15 +84,15 @@ def test_killed_again_and_again(tmp_path, kills, steps):
 def test_a_killed_worker_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path):
     text = tmp_path / "book.txt"
     text.write_text("the value of the key is the number of the line in the file. " * 30)
-    finish(start(text, tmp_path / "whole", 100))
-    process = start(text, tmp_path / "parts", 100)
+    finish(start(text, tmp_path / "whole", 400))        # so long that it is not over before the kill on a busy machine
+    process = start(text, tmp_path / "parts", 400)
     while process.poll() is None and not (tmp_path / "parts" / "last").exists():
         time.sleep(0.001)
     worker = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
     os.kill(worker, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "error: process 1 of 2 was ended by SIGKILL" in err and "resume" in err
-    finish(start(text, tmp_path / "parts", 100))
+    finish(start(text, tmp_path / "parts", 400))
     compare(tmp_path / "whole", tmp_path / "parts")
 
 
