@@ -81,6 +81,17 @@ def test_a_killed_process_is_missed_at_once():
 
 
 @needs_fork
+def test_a_process_that_is_killed_after_it_spoke_is_missed_too():
+    """Its pipe breaks when the first process answers: no BrokenPipeError, by which a program means that nobody reads on."""
+    with pytest.raises(WorkerDied, match="process 1 of 2 was ended by SIGKILL"), Processes(2) as workers:
+        if workers.rank == 1:
+            workers._first.send(None)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitid(os.P_PID, workers._children[1], os.WEXITED | os.WNOWAIT)
+        workers.collect(None)
+
+
+@needs_fork
 def test_no_process_outlives_the_block_whatever_ends_it():
     children = []
     for error in (None, ValueError("the first process fails")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -88,20 +90,25 @@ class Processes(Workers):
             self._first.send(value)
             values: list[Any] = self._first.recv()
             return values
-        values = [value, *(self._hear(rank) for rank in range(1, len(self._others) + 1))]
-        for other in self._others:
-            other.send(values)
+        values = [value]
+        for rank, other in enumerate(self._others, 1):
+            with self._watching(rank):
+                values.append(other.recv())
+            if isinstance(values[-1], _Failure):
+                raise values[-1].error
+        for rank, other in enumerate(self._others, 1):
+            with self._watching(rank):
+                other.send(values)
         return values
 
-    def _hear(self, rank: int) -> Any:
+    @contextlib.contextmanager
+    def _watching(self, rank: int) -> Iterator[None]:
+        """A pipe that breaks, when heard or spoken to, says that the process at its other end is gone."""
         try:
-            value = self._others[rank - 1].recv()
+            yield
         except (EOFError, OSError) as error:
             how = self._end_of(rank)
             raise WorkerDied(f"process {rank} of {self.n} {how}: the run goes on from its last checkpoint (resume)") from error
-        if isinstance(value, _Failure):
-            raise value.error
-        return value
 
     def _end_of(self, rank: int) -> str:
         """Wait for it and say how it was."""
