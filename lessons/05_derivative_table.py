@@ -566,7 +566,7 @@ viz.loss_curve({"summed over the words": list(enumerate(losses))[::10], "not sum
 # somewhat worse than the right one. And give it one word alone, and it answers 96 times.
 #
 # In the library `_fit` rules this out for every function at once, and every rule is tested on shapes that broadcast: the
-# rows of [tests/autograd/operations.py](../tests/autograd/operations.py) draw them, and `test_value_dtype_and_layout` in
+# rows of [tests/autograd/operations](../tests/autograd/operations) draw them, and `test_value_dtype_and_layout` in
 # [tests/autograd/test_derivatives.py](../tests/autograd/test_derivatives.py) insists that a gradient has its input's shape.
 
 # %% [markdown]

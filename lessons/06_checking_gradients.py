@@ -402,7 +402,7 @@ assert seen[-1].size == 2
 # of columns. The exercises of this book are checked in this way, and so is every row of the library's table: its shapes,
 # broadcasts, axes and memory layouts are drawn
 # ([tests/autograd/test_derivatives.py](../tests/autograd/test_derivatives.py),
-# [operations.py](../tests/autograd/operations.py)).
+# [operations](../tests/autograd/operations)).
 
 # %% [markdown]
 # ## Who checks the checks?
