@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.models.support import CONTEXT, OPTIONS, VOCABULARY, bert, gpt, llama, made, seq2seq
 from tinyllm import detect_anomaly, formulas_only, no_grad
+from tinyllm.backend import available_cores
 from tinyllm.generation import beam_search, generate, next_logits, one_token, stream
 from tinyllm.generation.next_logits import Reader
 from tinyllm.generation.one_token import OneToken, has_twin
@@ -29,11 +30,10 @@ WAYS = st.sampled_from(["cache", "memory", "threads"])
 
 @contextlib.contextmanager
 def reading(way: str) -> Iterator[None]:
-    """Weights from the processor's cache, or as if they came from memory, by one thread or by three."""
-    threads = 3 if way == "threads" else 1
+    """Weights from the processor's cache, or as if they came from memory, row by row or by BLAS."""
     with (
         mock.patch.object(one_token, "CACHED", 1 << 30 if way == "cache" else 0), mock.patch.object(one_token, "SHARED", 200),
-        mock.patch.object(one_token, "available_threads", lambda: threads),
+        mock.patch.object(one_token, "blas_threads", lambda: 3 if way == "threads" else 1),
     ):
         yield
 
@@ -115,10 +115,11 @@ def test_weights_changed_in_place_are_seen_at_the_next_token():
         np.testing.assert_allclose(step(np.array([3]), caches[0]), model(np.array([[3]]), cache=caches[1]).data[:, 0])
 
 
-@pytest.mark.parametrize("told, most", [("1", 1), ("2,4", 2), ("100", one_token.MOST_THREADS)])
-def test_threads_are_as_many_as_the_environment_says(monkeypatch, told, most):
-    monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert one_token.available_threads() == most
+@pytest.mark.parametrize("openblas, omp, threads", [("", "1", 1), ("", "3,4", 3), ("2", "1", 2), ("", "", available_cores())])
+def test_threads_are_as_many_as_the_environment_says(monkeypatch, openblas, omp, threads):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", openblas)
+    monkeypatch.setenv("OMP_NUM_THREADS", omp)
+    assert one_token.blas_threads() == threads
 
 
 class Changed(GPT):

@@ -11,8 +11,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,8 +33,8 @@ PARTS = (
 )
 CACHED = 1 << 22
 """Bytes of weights that the processor may still have in its cache when the next token comes."""
-SHARED, MOST_THREADS = 1 << 21, 4
-"""Bytes of one weight that are worth waking another thread for, and how many threads take all that memory gives."""
+SHARED = 460_800
+"""Numbers in a matrix from which OpenBLAS divides its product with a vector among its threads."""
 
 
 def has_twin(model: Any) -> bool:
@@ -53,12 +51,13 @@ def has_twin(model: Any) -> bool:
     )
 
 
-def available_threads() -> int:
-    """As many as OMP_NUM_THREADS says, as BLAS takes it, or as there are cores; at most MOST_THREADS, and 1 in a browser."""
+def blas_threads() -> int:
+    """How many BLAS took when NumPy was imported: as many as the environment says, else as there are cores; 1 in a browser."""
     if sys.platform == "emscripten":
         return 1
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return min(int(told) if told.isdecimal() else available_cores(), MOST_THREADS)
+    told = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS", "")
+    first = told.partition(",")[0]
+    return int(first) if first.isdecimal() else available_cores()
 
 
 class Position(NamedTuple):
@@ -81,8 +80,7 @@ class OneToken:
     def __init__(self, model: Any, batch: int) -> None:
         self.batch, self.table, self.score_bias = batch, model.embedding.weight.data, model.score_bias      # (V, C)
         self.streams = batch == 1 and sum(p.data.nbytes for p in model.parameters()) > CACHED
-        self.n_threads = available_threads() if self.streams else 1
-        self.helpers = ThreadPoolExecutor(self.n_threads - 1) if self.n_threads > 1 else None
+        self.alone = blas_threads() == 1
         self.rooms: dict[str, np.ndarray] = {}
         self.x, self.logits = self._room("x", self.table.shape[1]), self._room("logits", len(self.table))
         attention, added = model.layers[0].attention, model.positions
@@ -133,23 +131,13 @@ class OneToken:
     # ------------------------------------------------------------ a layer's parts, as maps that hold their arrays
 
     def _product(self, weight: np.ndarray) -> Map:
-        """x Wᵀ. BLAS's matrix-vector product reads several rows of W at once, which is fast in the processor's cache; from
-        memory, rows one after the other come about twice as fast. Of a large W, each thread reads a part."""
-        if not self.streams:
-            transposed = weight.T
-            return lambda x, out: np.dot(x, transposed, out)
-        if self.helpers is None or weight.nbytes < SHARED:
+        """x Wᵀ. BLAS reads several rows of W at once, which is fast in the processor's cache; from memory, rows one after the
+        other come faster, by up to twice. But BLAS has threads, which keep looking for work between two products: waking one
+        of ours, which slept, costs more than it brings."""
+        if self.streams and (self.alone or weight.size < SHARED):
             return lambda x, out: np.vecdot(weight, x, out=out[0])
-        submit, ends = self.helpers.submit, np.linspace(0, len(weight), self.n_threads + 1, dtype=int)
-        mine, *others = (slice(start, end) for start, end in pairwise(ends))
-
-        def apply(x: np.ndarray, out: np.ndarray) -> None:
-            theirs = [submit(np.vecdot, weight[rows], x, out=out[0, rows]) for rows in others]
-            np.vecdot(weight[mine], x, out=out[0, mine])
-            for part in theirs:
-                part.result()
-
-        return apply
+        transposed = weight.T
+        return lambda x, out: np.dot(x, transposed, out)
 
     def _linear(self, linear: nn.Linear) -> Map:
         product = self._product(linear.weight.data)
