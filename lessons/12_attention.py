@@ -326,7 +326,7 @@ viz.heatmap(
 # width matter? Write your guess down. We train with plain gradient descent with momentum, 300 steps, three starts for each
 # width:
 
-# %%
+# %% tags=["varies"]
 def accuracy(d, divide, start):
     manual_seed(start)
     model = LookUp(d, divide)
@@ -344,7 +344,8 @@ viz.lines(broken, "width d of queries and keys", "share of right answers after 3
 # %% [markdown]
 # Answer (c), and the wider the worse: each question has picked a key at random, the softmax is flat there, and no gradient
 # arrives that could move it. $W_Q$ and $W_K$ could repair it, if only they were told. (AdamW, which divides every gradient by
-# its own size, lesson 9, does find its way out at a high rate; try it. It needs that crutch because of this.)
+# its own size, lesson 9, does find its way out at a high rate; try it. It needs that crutch because of this. And the middle
+# of the undivided curve differs from machine to machine: on this edge the last digit of a product decides.)
 #
 # It runs, without any warning, and that is the trouble: such a mistake costs learning, not an error message. Which test
 # would have caught it? Not the gradient check: the gradient of the wrong function is right. Two others do:

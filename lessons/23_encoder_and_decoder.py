@@ -622,18 +622,18 @@ viz.heatmap(looks[0].mean(axis=0).round(2), "source token", "token to be written
 
 # %% tags=["varies"]
 share = reaches[:, : len(source)] / reaches[:, : len(source)].sum(axis=1, keepdims=True)
-assert share[2:4, 1].min() > 0.1 and share[:, counts].sum(axis=1).min() > 0.15
+assert share[2:4, 1].min() > 0.07 and share[3:, counts].sum(axis=1).min() > 0.2
 viz.heatmap(share.round(2), "source token", "token to be written", "The answer depends on the counts as well",
             label="share of the gradient, by row", values=True, rows=list(target), columns=list(source))
 
 # %% [markdown]
-# The two maps differ, and it is worth knowing how. Cross-attention looks at *letters*: at b while b is written, then on to
-# e and d. It hardly looks at the rows of the counts. From that alone one might conclude that the model does not read them.
-# But it writes the right number of each, and the gradient says by what: when the third b is due, and again when the first e
-# is, the 3 has a share of about a fifth. The encoder's attention has carried the count into the letter's row, and the
-# decoder fetches both from there. **An attention map shows where a row is fetched, not what is in it.** (The gradient is no
-# last word either. It says what a small change of an input would do, and where a token's meaning is settled, a small change
-# does little.)
+# The two maps differ, and it is worth knowing how. Cross-attention looks at *letters*: at b while b is written, then on
+# to e and d. It hardly looks at the rows of the counts. From that alone one might conclude that the model does not read
+# them. But it writes the right number of each, and the gradient says by what: when the third b is due, and again when the
+# first e is, the 3 has a share between an eighth and a quarter (machines round differently and end with different
+# weights). The encoder's attention has carried the count into the letter's row, and the decoder fetches both from there.
+# **An attention map shows where a row is fetched, not what is in it.** (The gradient is no last word either. It says what
+# a small change of an input would do, and where a token's meaning is settled, a small change does little.)
 
 # %% [markdown]
 # ## Break it: queries and keys change places
