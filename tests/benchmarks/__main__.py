@@ -3,6 +3,7 @@
     python -m tests.benchmarks [SECTION ...] [--rounds N] [--configs S M ...] [--quick] [--no-save]
 
     training     a training step and its memory: tinyllm, PyTorch, JAX, HIPS autograd, the matrix products alone
+    sizes        a training step's time against the model's size
     generation   tokens a second with a KV cache
     tokenizers   encoding speed, next to Hugging Face's
     attention    time and memory against length
@@ -27,7 +28,7 @@ from tests.benchmarks.report import RESULTS, Options, company, machine, save
 from tests.benchmarks.rounds import Disagreement
 from tinyllm.training import default_workers
 
-SECTIONS = ("training", "generation", "tokenizers", "attention", "twins", "shares", "ranks", "startup")
+SECTIONS = ("training", "sizes", "generation", "tokenizers", "attention", "twins", "shares", "ranks", "startup")
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; all by default")
     parser.add_argument("--rounds", type=int, help="instead of each section's own")
-    parser.add_argument("--configs", nargs="+", metavar="NAME", help=f"of {', '.join(CONFIGS)}; generation has its own sizes")
+    parser.add_argument("--configs", nargs="+", metavar="NAME", help=f"of {', '.join(CONFIGS)}; generation has its own")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: about two minutes, rough")
     parser.add_argument("--no-save", action="store_true", help=f"leave {RESULTS.name}/ as it is")
     args = parser.parse_args()

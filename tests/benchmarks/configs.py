@@ -45,6 +45,11 @@ CONFIGS = {
     "BERT": Config("bert", 6, 12, 384, 128, 8, vocab=30522, gelu="none", rounds=5),         # MiniLM's size
     "tiny": Config("gpt", 1, 2, 16, 8, 4, steps_a_round=2),                 # for the tests
 }
+SIZES = {                                                                   # S, narrower and wider: heads of 32
+    f"{width} wide": Config("gpt", 4, width // 32, width, 64, 12, steps_a_round=steps, rounds=5)
+    for width, steps in ((32, 64), (64, 32), (128, 16), (256, 6), (512, 2), (768, 1))
+}
+CONFIGS |= SIZES
 LR, BETAS, EPS, WEIGHT_DECAY = 1e-3, (0.9, 0.95), 1e-8, 0.1                 # matrices decay, vectors do not
 N_BATCHES = 8
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import report
-from tests.benchmarks.configs import CONFIGS
+from tests.benchmarks.configs import CONFIGS, SIZES
 from tests.benchmarks.report import Options, Result
 from tests.benchmarks.rounds import Contender, Disagreement, compare
 from tests.benchmarks.sections import training
@@ -82,7 +82,7 @@ def test_the_first_contender_is_ours_and_quick_leaves_compiling_out():
     found = training.contenders("tiny", "weights.npz", Options(cores=2, quick=True))
     assert found[0].name == "tinyllm, 2 workers"
     assert not any("compile" in contender.name for contender in found)
-    assert CONFIGS.keys() - set(training.DEFAULT) == {"tiny"}
+    assert CONFIGS.keys() - set(training.DEFAULT) == {"tiny", *SIZES}
 
 
 def test_results_name_machine_and_command(tmp_path, monkeypatch):

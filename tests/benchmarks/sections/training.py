@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks import pictures
-from tests.benchmarks.configs import CONFIGS
+from tests.benchmarks.configs import CONFIGS, SIZES
 from tests.benchmarks.peers import tinyllm
 from tests.benchmarks.report import Options, Result, ratio, table
 from tests.benchmarks.rounds import Contender, compare, say
 
 PEER = "tests.benchmarks.peers"
-DEFAULT = [name for name in CONFIGS if name != "tiny"]
+DEFAULT = [name for name in CONFIGS if name != "tiny" and name not in SIZES]
 BASE = "PyTorch eager"
 ABOUT = (
     "A step is forward, loss, backward and AdamW, in float32, without dropout. Medians of interleaved rounds; all start from "
@@ -37,16 +37,24 @@ def run(options: Options) -> Result:
     for name in options.configs or (["S"] if options.quick else DEFAULT):
         config = CONFIGS[name]
         print(f"{name}: {config}", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            weights = Path(folder) / "weights.npz"
-            np.savez(weights, **tinyllm.weights(name))
-            rounds = options.rounds or (3 if options.quick else config.rounds)
-            found[name] = compare(contenders(name, str(weights), options), rounds, config.steps_a_round)
+        rounds = options.rounds or (3 if options.quick else config.rounds)
+        found[name] = measure(name, options, rounds)
         shown = rows(found[name])
         print("\n".join(shown), flush=True)
         lines += [f"## {name}: {config}\n", f"{rounds} rounds of {config.steps_a_round} steps.\n", *shown]
     figure = pictures.contenders(found, f"A training step by contender, {options.cores} cores: ms, less is faster")
     return Result("training_step", "A training step", lines, {"found": found}, {"training_step": figure})
+
+
+def measure(
+    name: str, options: Options, rounds: int, among: Callable[[Contender], bool] = lambda contender: True
+) -> dict[str, dict[str, Any]]:
+    """The contenders of one config, all or those `among` which is true, from the same weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.npz"
+        np.savez(weights, **tinyllm.weights(name))
+        chosen = [contender for contender in contenders(name, str(weights), options) if among(contender)]
+        return compare(chosen, rounds, CONFIGS[name].steps_a_round)
 
 
 def contenders(name: str, weights: str, options: Options) -> list[Contender]:

@@ -9,6 +9,7 @@ from tests.benchmarks.report import Options, Result, table
 from tests.benchmarks.rounds import Contender, compare
 from tests.benchmarks.server import Server
 
+DEFAULT, ROUNDS = ("S", "M", "Seq2Seq", "BERT"), 11      # small and large, a vocabulary of 2,048, norms and one of 30,522
 TARGET = "tests.benchmarks.peers.tinyllm:build"
 EVERYTHING, NO_TWIN, NOT_KEPT = "everything, 1 worker", "no twin at all: formulas only", "freed memory not kept"
 
@@ -20,10 +21,10 @@ def run(options: Options) -> Result:
         "how much longer it takes, and how much larger its process's peak is, than with everything. Medians of interleaved "
         "rounds; the losses agreed to 1e-4. The last rows are the other way round: what more workers bring.\n"
     ]
-    for name in options.configs or (["S"] if options.quick else ["S", "M"]):
+    for name in options.configs or (["S"] if options.quick else DEFAULT):
         config = CONFIGS[name]
         print(f"{name}: {config}", flush=True)
-        rounds = options.rounds or (2 if options.quick else min(5, config.rounds))
+        rounds = options.rounds or (2 if options.quick else ROUNDS)
         found[name] = compare(contenders(name, options.cores), rounds, config.steps_a_round)
         shown = rows(found[name])
         print("\n".join(shown), flush=True)

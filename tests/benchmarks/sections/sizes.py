@@ -1,0 +1,55 @@
+"""A training step's time against the model's size: S, narrower and wider, on all cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.benchmarks import pictures
+from tests.benchmarks.configs import SIZES
+from tests.benchmarks.peers import tinyllm
+from tests.benchmarks.report import Options, Result, ratio, table
+from tests.benchmarks.rounds import Contender
+from tests.benchmarks.sections.training import BASE, measure
+
+
+def run(options: Options) -> Result:
+    names = [name for name in options.configs or SIZES if name in SIZES] or list(SIZES)
+    if options.quick:
+        names = names[:3]
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    parameters = {name: tinyllm.model(SIZES[name]).n_parameters() for name in names}
+    for name in names:
+        print(f"{name}: {SIZES[name]}", flush=True)
+        found[name] = {
+            _bare(way): of
+            for way, of in measure(name, options, options.rounds or SIZES[name].rounds, lambda c: _chosen(c, options)).items()
+        }
+    ways = list(dict.fromkeys(way for of in found.values() for way in of))
+
+    def rows(cell: Any) -> list[list[Any]]:
+        return [[way, *(cell(of[way], of) if "ms" in of[way] else None for of in found.values())] for way in ways]
+
+    head = ["contender", *(f"{name}, {parameters[name]:,} parameters" for name in names)]
+    lines = [
+        f"{SIZES[names[0]].layers} layers, context {SIZES[names[0]].context}, batch {SIZES[names[0]].batch}, as S but for the "
+        f"width, which is 32 a head; {options.cores} workers or threads. Contenders and rounds as in `training_step.md`.\n",
+        "## Time, ms a step\n", *table(head, rows(lambda one, of: f"{one['ms']:.1f}")),
+        f"## Time / {BASE}\n", *table(head, rows(lambda one, of: ratio(one["ms"], of.get(BASE, {}).get("ms")))),
+    ]
+    print("\n".join(lines), flush=True)
+    points = {way: [(parameters[name], of[way]["ms"]) for name, of in found.items() if "ms" in of[way]] for way in ways}
+    figure = pictures.curves(
+        [("ms a step", {way: at for way, at in points.items() if at})], "parameters", list(parameters.values()),
+        f"A training step against the model's size, {options.cores} cores",
+    )
+    return Result("sizes", "A training step against the model's size", lines, {"found": found}, {"sizes": figure})
+
+
+def _chosen(contender: Contender, options: Options) -> bool:
+    """All cores, and neither what is compiled nor our formulas: a curve each would hide the others."""
+    return contender.threads == options.cores and "compile" not in contender.name and "formulas" not in contender.name
+
+
+def _bare(name: str) -> str:
+    """Without the number of threads: they all have as many."""
+    return name.rpartition(", ")[0]
