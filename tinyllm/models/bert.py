@@ -9,6 +9,7 @@ import numpy as np
 from .. import backend
 from .. import functional as F
 from ..nn import Embedding, Linear, Module, Parameter, init
+from ..nn.feedforward import ACTIVATIONS
 from ..nn.linear import blank
 from ..nn.normalization import make_norm
 from .config import BertConfig
@@ -18,16 +19,20 @@ from .trunk import Trunk
 
 
 class MaskedHead(Module):
-    """norm(gelu(dense(h))) Eᵀ + b: which token stands at a place, by its vector; E is the embedding or an own matrix."""
+    """norm(φ(dense(h))) Eᵀ + b, φ the layers' bend: which token stands at a place, by its vector; E is the embedding or an own
+    matrix."""
 
-    def __init__(self, d_model: int, vocab_size: int, tied: Parameter | None, eps: float | None = None) -> None:
+    def __init__(
+        self, d_model: int, vocab_size: int, tied: Parameter | None, activation: str = "gelu", eps: float | None = None
+    ) -> None:
+        self.activation = activation
         self.dense = Linear(d_model, d_model)
         self.norm = make_norm("layer", d_model, eps=eps)
         self.decoder = blank(vocab_size, d_model) if tied is None else tied
         self.bias = init.zeros_(blank(vocab_size))
 
     def forward(self, h: Any) -> Any:
-        return F.linear(self.norm(F.gelu(self.dense(h))), self.decoder, self.bias)  # (B, T, V)
+        return F.linear(self.norm(ACTIVATIONS[self.activation](self.dense(h))), self.decoder, self.bias)  # (B, T, V)
 
 
 class Bert(Trunk):
@@ -57,7 +62,7 @@ class Bert(Trunk):
         self.segments = Embedding(c.n_segments, c.d_model) if c.n_segments else None
         self.pooler = Linear(c.d_model, c.d_model) if c.pooler else None
         tied = self.embedding.weight if c.tie_embeddings else None
-        self.head = MaskedHead(c.d_model, c.vocab_size, tied, c.norm_eps) if c.masked_head else None
+        self.head = MaskedHead(c.d_model, c.vocab_size, tied, c.activation, c.norm_eps) if c.masked_head else None
         self.next_head = Linear(c.d_model, 2) if c.next_sentence else None
         self.initialize()
         if self.head is not None and tied is None:

@@ -68,17 +68,12 @@ ARCHITECTURES = {
 
 def _reads(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     names = set(names)
-    parts = {part: sign in names for part, sign in SIGNS.items()}
-    if parts["masked_head"] and values.get("hidden_act", "gelu") != "gelu":
-        raise ValueError(f"hidden_act is {values['hidden_act']!r}: only 'gelu' can be read where there is a masked head")
-    return parts
+    return {part: sign in names for part, sign in SIGNS.items()}
 
 
 def _writes(ours: Mapping[str, Any]) -> dict[str, Any] | None:
     architecture = ARCHITECTURES.get(tuple(part for part in SIGNS if ours[part]))
     if architecture is None or not ours["n_segments"] or not plain_heads(ours):
-        return None
-    if ours["masked_head"] and ours["activation"] != "gelu":
         return None
     return {
         "architectures": [architecture], "attention_probs_dropout_prob": ours["dropout"],
