@@ -267,7 +267,8 @@ for name, build in (("one linear layer", lambda: Linear(2, 1)), ("with a bend", 
     trained[name] = build()
     losses[name] = list(enumerate(fit(trained[name], corners, answers, 400, 0.1)))
     with no_grad():
-        print(f"{name:16} answers", trained[name](Tensor(corners)).numpy()[:, 0].round(2), f" loss {losses[name][-1][1]:.4f}")
+        found = trained[name](Tensor(corners)).numpy()[:, 0].round(2) + 0                   # + 0: no −0.0
+    print(f"{name:16} answers {found}  loss {losses[name][-1][1]:.4f}")
 assert abs(losses["one linear layer"][-1][1] - 0.25) < 1e-3 and losses["with a bend"][-1][1] < 1e-3
 viz.lines(losses, "step", "mean squared error", "XOR: one layer ends at always saying one half, two with a bend learn it")
 

@@ -554,7 +554,7 @@ viz.lines(seen, "size of the entries of q and k", "share of the weight on the fu
 # it sees one token more, which is the answer. One character of code. Predict the training loss, and then the text that each
 # writes, for a little model that learns *The House That Jack Built* by heart:
 
-# %%
+# %% tags=["varies"]
 lines = ["the house that Jack built", "the malt that lay in ", "the rat that ate ", "the cat that killed ",
          "the dog that worried ", "the cow with the crumpled horn that tossed ", "the maiden all forlorn that milked "]
 rhyme = "".join("This is " + "".join(reversed(lines[:n + 1])) + ".\n" for n in range(len(lines)))
