@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.training.support import KINDS, Breaking, config_of, model_of, objective_of, sources_of
-from tinyllm.training import Interrupted, load_checkpoint, read_records, read_state, train
+from tinyllm.training import Interrupted, TrainConfig, load_checkpoint, read_records, read_state, train
 
 
 class Stopped(Exception):
@@ -124,6 +124,17 @@ def test_a_checkpoint_of_another_config_is_refused(tmp_path, change, message):
     run(tmp_path, "causal", config_of())
     with pytest.raises(ValueError, match=message):
         run(tmp_path, "causal", config_of(**change))
+
+
+def test_a_run_older_than_the_choice_of_precision_goes_on(tmp_path, monkeypatch):
+    now = TrainConfig.what_decides_the_numbers
+    before = {name: value for name, value in now(config_of()).items() if name != "precision"}
+    with monkeypatch.context() as then, pytest.raises(Stopped):
+        then.setattr(TrainConfig, "what_decides_the_numbers", lambda config: before)
+        run(tmp_path, "causal", config_of(), (6, stop))
+    with pytest.raises(ValueError, match=r"train\.precision is float32 there, bfloat16 here"):
+        run(tmp_path, "causal", config_of(precision="bfloat16"))
+    assert run(tmp_path, "causal", config_of())[1].stopped == "steps"
 
 
 def test_a_checkpoint_of_other_data_or_another_model_is_refused(tmp_path):

@@ -45,7 +45,9 @@ class RunFolder:
             step = read_state(self.last)["step"]
             raise FileExistsError(f"{self.path} holds a run (step {step}): go on with it (resume), or choose another folder")
         checkpoint = load_checkpoint(self.last)
-        differences = list(_differences(checkpoint.state["identity"], self.identity))
+        made_with = checkpoint.state["identity"]
+        made_with["train"] = {"precision": "float32", **made_with["train"]}        # older runs do not name it
+        differences = list(_differences(made_with, self.identity))
         if differences:
             raise ValueError(
                 f"the checkpoint {self.last} is of another run: {'; '.join(differences[:4])}. "
