@@ -131,9 +131,9 @@ class OneToken:
     # ------------------------------------------------------------ a layer's parts, as maps that hold their arrays
 
     def _product(self, weight: np.ndarray) -> Map:
-        """x Wᵀ. BLAS reads several rows of W at once, which is fast in the processor's cache; from memory, rows one after the
-        other come faster, by up to twice. But BLAS has threads, which keep looking for work between two products: waking one
-        of ours, which slept, costs more than it brings."""
+        """x Wᵀ. From memory one thread reads W fastest row after row; BLAS takes several rows at once, which suits a W in the
+        processor's cache. But BLAS divides a large W among threads that stay awake between two products: threads of ours would
+        fall asleep, and take longer to wake than to read their part."""
         if self.streams and (self.alone or weight.size < SHARED):
             return lambda x, out: np.vecdot(weight, x, out=out[0])
         transposed = weight.T
