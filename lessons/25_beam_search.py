@@ -252,7 +252,7 @@ for source in sources[:25]:
     for width, alpha in ((1, 0.0), (3, 0.0), (3, 1.0)):
         (theirs,) = beam_search(model, source, 15, width=width, alpha=alpha, eos_id=END)
         score, total, ids = my_beam_search(next_of_model(source), width, 15, END, alpha)
-        assert [*theirs.ids, END] == list(ids)
+        assert [*theirs.ids, *[END] * theirs.finished] == list(ids)
         np.testing.assert_allclose(theirs.score, score, rtol=1e-3, atol=1e-4)
     (greedy,) = generate(model, source, 15, greedy=True, stop=[END])
     assert greedy == beam_search(model, source, 15, width=1, eos_id=END)[0].ids
