@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from tinyllm.training import default_workers
 
@@ -50,8 +51,8 @@ class Result:
 
 
 def machine() -> str:
-    """'2 cores, AMD EPYC, x86_64, Linux, Python 3.11.7, NumPy 2.4.6, PyTorch 2.13.0, JAX missing, …'"""
-    parts = [f"{default_workers()} cores", *processor(), platform.machine(), platform.system()]
+    """'2 cores, AMD EPYC, x86_64, Linux, OpenBLAS for Haswell, Python 3.11.7, NumPy 2.4.6, PyTorch 2.13.0, JAX missing, …'"""
+    parts = [f"{default_workers()} cores", *processor(), platform.machine(), platform.system(), *kernels()]
     parts.append(f"Python {platform.python_version()}")
     return ", ".join([*parts, *(f"{shown} {_version(package)}" for package, shown in PACKAGES.items())])
 
@@ -63,6 +64,11 @@ def processor() -> list[str]:
     except OSError:
         return [platform.processor()] if platform.processor() else []
     return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")][:1]
+
+
+def kernels() -> list[str]:
+    """For which processors the routines of NumPy's BLAS were written that it chose: processors of one name differ."""
+    return [f"OpenBLAS for {pool['architecture']}" for pool in threadpool_info() if pool["internal_api"] == "openblas"][:1]
 
 
 def company(seconds: float = 1.0) -> str:
