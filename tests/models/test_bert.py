@@ -60,12 +60,13 @@ def test_every_parameter_learns(norm_first):
     check_every_parameter_learns(model, lambda: model(ids), rng)
 
 
-def test_the_head_is_the_written_formula():
-    model, rng = bert()
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_the_head_is_the_written_formula(activation):
+    model, rng = bert(activation=activation)
     ids = rng.integers(0, VOCABULARY, (2, 5))
     h = model.hidden(ids).data
     head = model.head
-    dense = F.gelu.formula(h @ head.dense.weight.data.T + head.dense.bias.data)
+    dense = getattr(F, activation).formula(h @ head.dense.weight.data.T + head.dense.bias.data)
     y = F.layer_norm.formula(dense, head.norm.weight.data, head.norm.bias.data) @ model.embedding.weight.data.T + head.bias.data
     assert close(model(ids), y, 1e-12)
 

@@ -224,10 +224,7 @@ def reference(config: Any, w: dict[str, torch.Tensor], ids: torch.Tensor, real: 
 
     def feed_forward(x, name):
         h = linear(x, f"{name}.up")
-        h = {
-            "relu": TF.relu, "gelu": TF.gelu, "gelu_tanh": lambda t: TF.gelu(t, approximate="tanh"),
-            "swiglu": lambda t: t * TF.silu(linear(x, f"{name}.gate")),
-        }[c.activation](h)
+        h = h * bend(c, linear(x, f"{name}.gate")) if c.activation == "swiglu" else bend(c, h)
         return linear(h, f"{name}.down")
 
     x = TF.embedding(ids, w["embedding.weight"])
@@ -243,6 +240,13 @@ def reference(config: Any, w: dict[str, torch.Tensor], ids: torch.Tensor, real: 
             name = f"layers.{i}.{part}"
             x = x + f(norm(x, f"{name}_norm"), name) if c.norm_first else norm(x + f(x, name), f"{name}_norm")
     return norm(x, "norm") if c.norm_first else x
+
+
+def bend(config, x):
+    TF = torch.nn.functional
+    return {
+        "relu": TF.relu, "gelu": TF.gelu, "gelu_tanh": lambda x: TF.gelu(x, approximate="tanh"), "swiglu": TF.silu
+    }[config.activation](x)
 
 
 OPTIONS = st.fixed_dictionaries(
@@ -275,7 +279,7 @@ def test_models(kind, options, dtype, padded, seed):
     if kind == "gpt":
         expected = TF.linear(h, w.get("head.weight", w["embedding.weight"]))
     elif kind == "bert":
-        dense = TF.gelu(TF.linear(h, w["head.dense.weight"], w["head.dense.bias"]))
+        dense = bend(trunk.config, TF.linear(h, w["head.dense.weight"], w["head.dense.bias"]))
         normed = TF.layer_norm(dense, (16,), w["head.norm.weight"], w["head.norm.bias"])
         expected = TF.linear(normed, w.get("head.decoder", w["embedding.weight"]), w["head.bias"])
     else:
