@@ -68,7 +68,7 @@ lint: $(DEV)    ## style (ruff) and types (mypy)
 	@$(PY) -m ruff check .; style=$$?; $(PY) -m mypy && exit $$style
 	@echo "== Clean. Next: make test."
 
-bench: $(DEV)    ## measure everything side by side (25 minutes; ARGS=--quick: two), with the peers that are installed
+bench: $(DEV)    ## measure everything side by side (over half an hour; ARGS=--quick: minutes), with the peers that are installed
 	@echo "== Benchmarks"
 	@$(PY) -m tests.benchmarks $(ARGS)
 	@echo "== Done. Next: make bench ARGS=--help lists the sections, make bench-peers installs what to compare with."

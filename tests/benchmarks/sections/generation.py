@@ -39,8 +39,9 @@ def run(options: Options) -> Result | None:
     lines = [
         "Tokens a second, greedy, one text, float32, with a cache of keys and values: medians of interleaved rounds, the same "
         "random weights, and the texts were compared first. Every token reads all weights once: *limit* is how often a second "
-        "they can be read, by a product w · w of the same arrays in the same process, on as many threads. (S's 3 MB stay in "
-        "the processor's cache, where not reading but calling costs time.) Peaks are of whole processes, MB; PyTorch's holds "
+        "they can be read, by a product w · w of the same arrays in the same process, on as many threads, whose start counts: "
+        "BLAS, whose threads wait, can be faster. (S's 3 MB stay in the processor's cache, where not reading but calling costs "
+        "time.) Peaks are of whole processes, MB; PyTorch's holds "
         "tinyllm's code too, and the weights once.\n",
         *table(["model", *WAYS, "our time / PyTorch's", "of the limit", "our peak, MB", "PyTorch's peak, MB"], shown),
     ]
