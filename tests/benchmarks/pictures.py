@@ -79,7 +79,7 @@ def stacked(shares: Mapping[str, Mapping[str, float]], xlabel: str, title: str) 
 
 
 def curves(
-    sides: Sequence[tuple[str, Mapping[str, Sequence[tuple[float, float]]]]], xlabel: str, ticks: Sequence[int], title: str
+    sides: Sequence[tuple[str, Mapping[str, Sequence[tuple[float, float]]]]], xlabel: str, ticks: Sequence[float], title: str
 ) -> Figure:
     """Panels (ylabel, curve → points) side by side, both axes logarithmic, one legend below."""
     def draw(i: int, ax: Axes) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import pictures
 from tests.benchmarks.configs import SIZES
@@ -10,6 +11,9 @@ from tests.benchmarks.peers import tinyllm
 from tests.benchmarks.report import Options, Result, ratio, table
 from tests.benchmarks.rounds import Contender
 from tests.benchmarks.sections.training import BASE, measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def run(options: Options) -> Result:
@@ -37,12 +41,22 @@ def run(options: Options) -> Result:
         f"## Time / {BASE}\n", *table(head, rows(lambda one, of: ratio(one["ms"], of.get(BASE, {}).get("ms")))),
     ]
     print("\n".join(lines), flush=True)
-    points = {way: [(parameters[name], of[way]["ms"]) for name, of in found.items() if "ms" in of[way]] for way in ways}
-    figure = pictures.curves(
-        [("ms a step", {way: at for way, at in points.items() if at})], "parameters", list(parameters.values()),
-        f"A training step against the model's size, {options.cores} cores",
+    return Result(
+        "sizes", "A training step against the model's size", lines, {"found": found},
+        {"sizes": picture(found, parameters, options.cores)},
     )
-    return Result("sizes", "A training step against the model's size", lines, {"found": found}, {"sizes": figure})
+
+
+def picture(found: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, int], cores: int) -> Figure:
+    """Contender → curve, over millions of parameters."""
+    millions = {name: parameters[name] / 1e6 for name in found}
+    points: dict[str, list[tuple[float, float]]] = {}
+    for name, of in found.items():
+        for way, one in of.items():
+            if "ms" in one:
+                points.setdefault(way, []).append((millions[name], one["ms"]))
+    title = f"A training step against the model's size, {cores} cores"
+    return pictures.curves([("ms a step", points)], "parameters, millions", list(millions.values()), title)
 
 
 def _chosen(contender: Contender, options: Options) -> bool:
