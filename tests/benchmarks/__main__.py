@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; all by default")
     parser.add_argument("--rounds", type=int, help="instead of each section's own")
     parser.add_argument("--configs", nargs="+", metavar="NAME", help=f"of {', '.join(CONFIGS)}; generation has its own")
-    parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: about two minutes, rough")
+    parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: minutes, rough")
     parser.add_argument("--no-save", action="store_true", help=f"leave {RESULTS.name}/ as it is")
     args = parser.parse_args()
     if unknown := set(args.sections) - set(SECTIONS):

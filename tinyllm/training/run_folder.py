@@ -12,6 +12,7 @@ from ..data.batching import Batch
 from ..viz.curves import loss_curve
 from ..viz.style import save as save_picture
 from .checkpoint import Checkpoint, load_checkpoint, read_state, save_checkpoint
+from .config import TrainConfig
 from .files import settle
 from .records import History
 
@@ -46,7 +47,7 @@ class RunFolder:
             raise FileExistsError(f"{self.path} holds a run (step {step}): go on with it (resume), or choose another folder")
         checkpoint = load_checkpoint(self.last)
         made_with = checkpoint.state["identity"]
-        made_with["train"] = {"precision": "float32", **made_with["train"]}        # older runs do not name it
+        made_with["train"] = {**TrainConfig().what_decides_the_numbers(), **made_with["train"]}     # choices newer than the run
         differences = list(_differences(made_with, self.identity))
         if differences:
             raise ValueError(

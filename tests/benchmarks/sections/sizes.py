@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def run(options: Options) -> Result:
-    names = [name for name in options.configs or SIZES if name in SIZES] or list(SIZES)
+def run(options: Options) -> Result | None:
+    names = [name for name in options.configs or SIZES if name in SIZES]
+    if not names:
+        print(f"  sizes has its own configs: {', '.join(SIZES)}")
+        return None
     if options.quick:
         names = names[:3]
     found: dict[str, dict[str, dict[str, Any]]] = {}
@@ -34,9 +37,10 @@ def run(options: Options) -> Result:
         return [[way, *(cell(of[way], of) if "ms" in of[way] else None for of in found.values())] for way in ways]
 
     head = ["contender", *(f"{name}, {parameters[name]:,} parameters" for name in names)]
+    like = SIZES[names[0]]
     lines = [
-        f"{SIZES[names[0]].layers} layers, context {SIZES[names[0]].context}, batch {SIZES[names[0]].batch}, as S but for the "
-        f"width, which is 32 a head; {options.cores} workers or threads. Contenders and rounds as in `training_step.md`.\n",
+        f"{like.layers} layers, context {like.context}, batch {like.batch}, as S but for the width, which is 32 a head; "
+        f"{options.cores} workers or threads. Contenders and rounds as in `training_step.md`.\n",
         "## Time, ms a step\n", *table(head, rows(lambda one, of: f"{one['ms']:.1f}")),
         f"## Time / {BASE}\n", *table(head, rows(lambda one, of: ratio(one["ms"], of.get(BASE, {}).get("ms")))),
     ]
