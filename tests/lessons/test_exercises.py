@@ -44,6 +44,7 @@ def test_the_right_answer_is_right(name, number, exercise: Exercise):
     assert result.state == "solved", str(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, number, exercise", EXERCISES)
 def test_each_mistake_is_seen_and_named(name, number, exercise: Exercise):
     assert len(exercise.mistakes) >= 3, "write three plausible wrong answers"
