@@ -614,7 +614,7 @@ fig
 # (c). The sum of all earlier gradients does not shrink as the ball comes near the basket; it only turns around after the
 # ball has gone past for as long as it came. It is a pendulum without friction. (With some friction it is a good idea, and
 # is called momentum: lesson 9.) That gradients add up is itself a promise of the library, and
-# `test_gradients_add_up_and_keep_their_array` in [tests/autograd/test_tensor.py](../tests/autograd/test_tensor.py) holds
+# `test_gradients_add_up_and_keep_their_array` in [tests/autograd/test_backward.py](../tests/autograd/test_backward.py) holds
 # it; the forgotten reset, in your own loop, is yours to find.
 
 # %% [markdown]

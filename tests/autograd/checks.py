@@ -1,4 +1,4 @@
-"""What must hold of every call in the table of operations."""
+"""A leaf to begin with, and what must hold of every call in the table of operations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from tinyllm import Tensor, grad, gradcheck
 from tinyllm.autograd import graph
 
 ROUNDING = {np.dtype(np.float32): 5e-6, np.dtype(np.float64): 1e-13}
+
+
+def leaf(*values: float, dtype: type = np.float64) -> Tensor:
+    """A vector that requires a gradient."""
+    return Tensor(np.array(values, dtype), requires_grad=True)
 
 
 def outputs(result: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyllm
+from tests.autograd.checks import leaf
 from tinyllm import Tensor, enable_grad, gradients, no_grad
 from tinyllm.autograd.graph import backward_pass
 
@@ -27,10 +28,6 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
 
 
 # ---------------------------------------------------------------- depth
@@ -159,6 +156,14 @@ def test_no_cycle_is_left(use: str, differentiate: bool, no_collector: None) -> 
     del t, y
     assert [w() for w in watched] == [None] * 4
     assert gc.collect() == 0
+
+
+def test_no_tensor_survives_its_last_name(no_collector: None) -> None:
+    t = leaf(1.0, 2.0)
+    y = np.exp(t) * t
+    dead = [weakref.ref(t), weakref.ref(y), weakref.ref(y._node)]
+    del t, y
+    assert [r() for r in dead] == [None, None, None]
 
 
 def test_grad_leaves_no_cycle(no_collector: None) -> None:

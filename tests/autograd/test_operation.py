@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinyllm
+from tests.autograd.checks import leaf
 from tinyllm import GradientError, Tensor, detect_anomaly, formulas_only, grad, gradcheck, no_grad, operation
 from tinyllm.autograd import Operation
 from tinyllm.functional.formula import FORMULAS, Formula
@@ -20,10 +21,6 @@ def scaled_cube(x, k=2.0, shift=0.0):
 @operation
 def fused_dot(a, b):
     return (a * b).sum(), lambda g: (g * b, g * a)
-
-
-def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
 
 
 # ---------------------------------------------------------------- @operation

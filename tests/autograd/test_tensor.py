@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import math
 import operator
 import pickle
@@ -11,16 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import tinyllm
+from tests.autograd.checks import leaf
 from tinyllm import Tensor, no_grad
-
-
-def leaf(*values: float, dtype: type = np.float64) -> Tensor:
-    return Tensor(np.array(values, dtype), requires_grad=True)
-
 
 # ---------------------------------------------------------------- making one
 
@@ -237,220 +230,6 @@ def test_the_exits_that_are_meant() -> None:
             way(constant)
 
 
-# ---------------------------------------------------------------- what would write over a graph
-
-def test_out_where_at_and_outer_are_refused_by_name() -> None:
-    t, a = leaf(1.0, 2.0), np.ones(2)
-    for call, match in [
-        (lambda: np.add(t, t, out=a), "out="), (lambda: np.add(t, a, a), "out="), (lambda: np.exp(t, out=a), "out="),
-        (lambda: np.add(a, a, out=t), "out="), (lambda: np.exp(t, where=a > 0), "where="),
-        (lambda: np.add.at(a, [0], t), r"add\.at"),
-        (lambda: np.add.at(t, [0], 1.0), r"add\.at"), (lambda: np.multiply.outer(t, t), r"multiply\.outer"),
-        (lambda: np.add.reduceat(t, [0]), "reduceat"), (lambda: np.subtract.reduce(t), r"subtract\.reduce"),
-        (lambda: np.maximum.accumulate(t), r"maximum\.accumulate"),
-    ]:
-        with pytest.raises(TypeError, match=match):
-            call()
-    np.testing.assert_array_equal(a, [1.0, 1.0])
-
-
-IN_PLACE = [operator.iadd, operator.isub, operator.imul, operator.itruediv]
-
-
-@pytest.mark.parametrize("op", IN_PLACE)
-def test_in_place_arithmetic(op: Callable) -> None:
-    """In place on leaves under no_grad, an error otherwise; constants at any time."""
-    t = leaf(1.0, 2.0)
-    with pytest.raises(RuntimeError, match="no_grad"):
-        op(t, 1.0)
-    with pytest.raises(RuntimeError, match="recorded result"):
-        op(t * 1, 1.0)
-    data = t.data
-    with no_grad():
-        after = op(t, np.array([2.0, 4.0]))
-    assert after is t and t.data is data
-    np.testing.assert_array_equal(data, op(np.array([1.0, 2.0]), np.array([2.0, 4.0])))
-    constant = Tensor(np.ones(2))
-    assert op(constant, 2.0) is constant
-    with pytest.raises(RuntimeError, match="would drop it"):
-        op(constant, t)
-    with pytest.raises(TypeError, match="out="):
-        op(np.ones(2), t)
-
-
-def test_item_assignment() -> None:
-    t = leaf(1.0, 2.0, 3.0)
-    with pytest.raises(RuntimeError, match="no_grad"):
-        t[0] = 1.0
-    with pytest.raises(RuntimeError, match="recorded result"):
-        (t * 1)[0] = 1.0
-    with no_grad():
-        t[1:] = Tensor([7.0, 8.0])
-        t[Tensor([0])] = t[1] * 2
-        np.testing.assert_array_equal(t.data, [14, 7, 8])
-        assert t.copy_(5.0) is t
-        np.testing.assert_array_equal(t.data, [5, 5, 5])
-    constant = Tensor(np.zeros(3))
-    constant[1] = 4.0
-    np.testing.assert_array_equal(constant.data, [0, 4, 0])
-    with pytest.raises(RuntimeError, match="would drop it"):
-        constant[0] = t[0]
-    array = np.zeros(3)
-    with pytest.raises((TypeError, ValueError)):
-        array[0] = t[0]
-    with pytest.raises(TypeError, match="drop the gradient"):
-        array[:] = t
-
-
-def write_through(t: Tensor) -> None:
-    t += 1.0
-
-
-WRITERS = [write_through, lambda t: t.copy_(0.5), lambda t: operator.setitem(t, 0, 3.0)]
-
-
-@pytest.mark.parametrize("write", WRITERS)
-@pytest.mark.parametrize("view", [lambda t: t, lambda t: t[:1], lambda t: t.reshape(2, 1), lambda t: t.T, Tensor.detach])
-def test_a_leaf_changed_after_recording_is_caught(write: Callable, view: Callable) -> None:
-    """Also through a view of it made under no_grad: it is the same memory."""
-    t = leaf(2.0, 3.0)
-    y = (t * t).sum()
-    with no_grad():
-        write(view(t))
-    with pytest.raises(RuntimeError, match="changed in place"):
-        y.backward()
-
-
-def test_a_constant_changed_after_recording_is_caught() -> None:
-    t, k = leaf(2.0, 3.0), Tensor(np.array([5.0, 6.0]))
-    y = (t * k).sum()
-    k += 1.0
-    with pytest.raises(RuntimeError, match="changed in place"):
-        y.backward()
-    y = (t * k).sum()
-    y.backward()
-    np.testing.assert_array_equal(t.grad, [6.0, 7.0])
-
-
-# ---------------------------------------------------------------- backward and .grad
-
-def test_backward_needs_something_to_differentiate_and_a_fitting_gradient() -> None:
-    with pytest.raises(RuntimeError, match="nothing to differentiate"):
-        Tensor(1.0).backward()
-    with no_grad():
-        y = leaf(1.0) * 2
-    with pytest.raises(RuntimeError, match="nothing to differentiate"):
-        y.backward()
-    y = leaf(1.0, 2.0) * 2
-    with pytest.raises(RuntimeError, match=r"shape \(2,\) needs a gradient"):
-        y.backward()
-    for wrong in (np.ones(3), np.ones((1, 2)), 1.0):
-        with pytest.raises(ValueError, match="they must be equal"):
-            y.backward(wrong)
-    y.backward(Tensor(np.ones(2)))
-
-
-def test_one_entry_of_any_shape_needs_no_gradient() -> None:
-    t = leaf(3.0)
-    (t * t).reshape(1, 1).backward()
-    np.testing.assert_array_equal(t.grad, [6.0])
-
-
-def test_gradients_add_up_and_keep_their_array() -> None:
-    t = leaf(1.0, 2.0)
-    (t * 2).sum().backward()
-    first = t.grad
-    (t * 3).sum().backward()
-    np.testing.assert_array_equal(t.grad, [5.0, 5.0])
-    assert t.grad is first
-    t.grad = None
-    (t * 3).sum().backward()
-    np.testing.assert_array_equal(t.grad, [3.0, 3.0])
-    np.testing.assert_array_equal(first, [5.0, 5.0])
-
-
-SHARERS = [
-    lambda a, b: a + b, lambda a, b: a - (-b), lambda a, b: np.stack((a, b)).sum(0), lambda a, b: a[:] + b[:], lambda a,
-    b: (a.T + b.T).T,
-    lambda a, b: np.concatenate((a, b)), lambda a, b: np.where([True, False], a, a) + b, lambda a,
-    b: np.positive(a) + np.copy(b),
-    lambda a, b: np.broadcast_to(a, (1, 2)) + b, lambda a, b: a.reshape(2) + b.reshape(2), lambda a, b: a + b + a,
-]
-
-
-@pytest.mark.parametrize("f", SHARERS)
-def test_gradients_share_memory_with_nothing(f: Callable) -> None:
-    """Not with each other, the user's gradient, the data, or an output: writing into one changes one."""
-    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
-    y = f(a, b)
-    u = np.arange(1.0, y.size + 1).reshape(y.shape)
-    kept = u.copy()
-    y.backward(u)
-    arrays = [a.grad, b.grad, u, a.data, b.data, y.data]
-    for i, x in enumerate(arrays):
-        for z in arrays[:i]:
-            assert not np.shares_memory(x, z) or (x is y.data and z in (a.data, b.data)) or x is z is y.data
-    a.grad += 100.0
-    np.testing.assert_array_equal(u, kept)
-    assert a.grad.flags.writeable and b.grad.flags.writeable
-
-
-def test_the_output_itself_may_be_a_leaf() -> None:
-    t, u = leaf(1.0, 2.0), np.array([5.0, 7.0])
-    t.backward(u)
-    np.testing.assert_array_equal(t.grad, u)
-    assert not np.shares_memory(t.grad, u)
-
-
-def test_a_freed_graph_says_so() -> None:
-    t = leaf(2.0)
-    middle = t * t
-    y = middle.sum()
-    y.backward()
-    with pytest.raises(RuntimeError, match=r"freed.*retain_graph"):
-        y.backward()
-    with pytest.raises(RuntimeError, match="freed"):
-        (middle * 3).sum().backward()
-    y = (t * t).sum()
-    y.backward(retain_graph=True)
-    y.backward()
-    np.testing.assert_array_equal(t.grad, [12.0])
-
-
-def test_a_gradient_of_another_dtype_is_cast() -> None:
-    t = leaf(1.0, 2.0, dtype=np.float32)
-    (t * 2).backward(np.array([1.0, 3.0]))
-    assert t.grad.dtype == np.float32
-    np.testing.assert_array_equal(t.grad, [2.0, 6.0])
-    t.grad = None
-    (t * 2).backward(np.array([1, 3]))
-    np.testing.assert_array_equal(t.grad, [2.0, 6.0])
-
-
-def test_mixed_precision_flows_back_in_each_inputs_dtype() -> None:
-    half, double = leaf(1.0, 2.0, dtype=np.float16), leaf(3.0, 4.0)
-    y = half * double
-    assert y.dtype == np.float64
-    y.sum().backward()
-    assert half.grad.dtype == np.float16 and double.grad.dtype == np.float64
-    np.testing.assert_array_equal(half.grad, [3.0, 4.0])
-
-
-def test_astype_and_to() -> None:
-    t = leaf(1.5, 2.5)
-    assert t.to("cpu") is t
-    y = t.to(np.float32) * t.astype("float32")
-    assert y.dtype == np.float32
-    y.sum().backward()
-    assert t.grad.dtype == np.float64
-    np.testing.assert_array_equal(t.grad, [3.0, 5.0])
-    assert t.astype(np.int64).dtype == np.int64
-    assert type(t.astype(np.int64)) is np.ndarray and type(t.astype(bool)) is np.ndarray
-    for device in ("gpu", "cpu:1", "cuda:x"):
-        with pytest.raises((ValueError, TypeError)):
-            t.to(device)
-
-
 # ---------------------------------------------------------------- copies and files
 
 def test_copies_are_independent_leaves() -> None:
@@ -483,40 +262,3 @@ def test_a_subclass_survives_copying_but_not_arithmetic() -> None:
     assert type(w * 2) is Tensor and type(w.detach()) is Tensor
     assert type(copy.deepcopy(w)) is Weight and type(pickle.loads(pickle.dumps(w))) is Weight
     assert repr(w).startswith("Weight(")
-
-
-@given(st.lists(st.sampled_from(["use", "write", "backward"]), max_size=12))
-def test_any_order_of_use_and_writing_is_right_or_an_error(steps: list[str]) -> None:
-    """A model of the rules: backward after a write that came after the use is an error, everything else is exact."""
-    t, expected, stale = leaf(3.0), 0.0, []
-    outputs: list[tuple[Tensor, float]] = []
-    for step in steps:
-        if step == "use":
-            outputs.append(((t * t).sum(), 2.0 * t.item()))
-        elif step == "write":
-            with no_grad():
-                t += 1.0
-            stale = [y for y, _ in outputs]
-        elif outputs:
-            y, slope = outputs.pop()
-            if any(y is s for s in stale):
-                with pytest.raises(RuntimeError, match="changed in place"):
-                    y.backward()
-            else:
-                y.backward()
-                expected += slope
-    assert (0.0 if t.grad is None else t.grad.item()) == expected
-
-
-def test_no_tensor_survives_its_last_name() -> None:
-    gc.disable()
-    try:
-        import weakref
-
-        t = leaf(1.0, 2.0)
-        y = np.exp(t) * t
-        dead = [weakref.ref(t), weakref.ref(y), weakref.ref(y._node)]
-        del t, y
-        assert [r() for r in dead] == [None, None, None]
-    finally:
-        gc.enable()

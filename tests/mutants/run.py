@@ -41,7 +41,7 @@ SOURCES = ["tinyllm/autograd/rules/*.py", "tinyllm/functional/*.py"]
 EXCLUDED = {"__init__.py", "classes.py", "formula.py", "checks.py"}      # re-exports, lists of names, no arithmetic
 TESTS = [
     "tests/autograd/test_derivatives.py", "tests/autograd/test_edges.py", "tests/autograd/test_tensor.py",
-    "tests/autograd/test_cuda.py", "tests/functional",
+    "tests/autograd/test_in_place.py", "tests/autograd/test_backward.py", "tests/autograd/test_cuda.py", "tests/functional",
 ]
 EXPLAINED = Path(__file__).with_name("explained.toml")
 EXAMPLES = 10                                         # of hypothesis, a test
