@@ -1,7 +1,8 @@
 """Beam search: not the likeliest token at each step, but the likeliest text, as far as a few candidates show it.
 
     argmax_y log p(y) / penalty(|y|),  log p(y) = Σ_t log p(y_t | y_1 … y_{t−1}, x)
- Greedy decoding takes the first token of the greatest probability, even where everything that may follow it is improbable. To
+
+Greedy decoding takes the first token of the greatest probability, even where everything that may follow it is improbable. To
 compare all V^T texts is out of reach. Beam search keeps the `width` best beginnings of each length.
 """
 

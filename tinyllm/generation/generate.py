@@ -1,8 +1,9 @@
 """A language model writes: token ids in, token ids out, one at a time.
 
     x_t ~ p(· | x_1 … x_{t−1}), for an encoder-decoder p(· | x_1 … x_{t−1}, source)
- The keys and values of what stands there already are kept (KV cache), so a new token costs one position's work instead
-of all t positions'. The result is the same: causal attention never changes an earlier position.
+
+The keys and values of what stands there already are kept (KV cache), so a new token costs one position's work instead of all t
+positions'. The result is the same: causal attention never changes an earlier position.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From logits to a token. Pure functions on arrays (…, V); what is excluded becomes −∞.
- They compose: `draw(top_p(top_k(temperature(logits, 0.8), 40), 0.95), u)`. A model that is certain of nothing rewards
-caution and a model that is cautious becomes dull: temperature, top-k and top-p are three ways to cut the long tail of
-improbable tokens, whose sum is large although each is small.
+
+They compose: `draw(top_p(top_k(temperature(logits, 0.8), 40), 0.95), u)`. A model that is certain of nothing rewards caution
+and a model that is cautious becomes dull: temperature, top-k and top-p are three ways to cut the long tail of improbable
+tokens, whose sum is large although each is small.
 """
 
 from __future__ import annotations
