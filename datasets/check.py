@@ -1,10 +1,12 @@
 """Check the data sets of this folder against their generators and their cards: `python datasets/check.py`.
 
 Regenerates every table and compares bytes; compares sizes and SHA-256 with the card; looks for a text in two splits and
-for rows that are not what the card promises (semantics.py); measures the baselines anew.
+for rows that are not what the card promises (semantics.py); measures the baselines anew and holds the card and the list of all
+data sets (README.md) to them.
 """
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -37,10 +39,21 @@ def problems(name: str, folder: Path) -> list[str]:
         if line not in card:
             found.append(f"{name}/README.md lacks the line: {line}")
     found += [f"{name}: {problem}" for problem in semantics.CHECK[name](rows)]
-    for method, number in baselines.MEASURE[name](rows["train"], rows["test"]).items():
+    measured = baselines.MEASURE[name](rows["train"], rows["test"])
+    for method, number in measured.items():
         if f"| {method} | {number} |" not in card:
             found.append(f"{name}/README.md lacks the line: | {method} | {number} |")
-    return found
+    return found + list_problems(name, folder.parent / "README.md", rows, set(measured.values()))
+
+
+def list_problems(name: str, path: Path, rows: dict, measured: set[str]) -> list[str]:
+    """What the list of all data sets says of this one and nobody counted or measured."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    row = next((line for line in lines if line.startswith(f"| [{name}](")), "")
+    sizes = " / ".join(f"{len(rows[split]):,}" for split in ("train", "valid", "test"))
+    found = [] if f"| {sizes} |" in row else [f"README.md: the row of {name} lacks its sizes: {sizes}"]
+    unknown = [number for number in re.findall(r"[\d.]+%", row) if number not in measured]
+    return found + [f"README.md: the row of {name} says {number}, which no baseline reaches" for number in unknown]
 
 
 def card_line(file: str, content: bytes, rows: int) -> str:
