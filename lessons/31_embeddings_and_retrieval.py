@@ -22,6 +22,7 @@ import tinyllm.functional as F
 from tinyllm import Tensor, gradcheck, manual_seed, no_grad, viz
 from tinyllm.book import open_lesson
 from tinyllm.data import ContrastivePairs, fetched, pad_batch, retrieval
+from tinyllm.metrics import retrieval_scores
 from tinyllm.models import Bert, BertConfig, SentenceEncoder
 from tinyllm.tokenizers import ByteBPETokenizer, load
 from tinyllm.training import Contrastive, TrainConfig, train
@@ -84,6 +85,7 @@ similarity = np.array([[0.9, 0.2, 0.1],                 # own 0.9: place 1
                        [0.5, 0.5, 0.5]])                # own 0.5, but so have all: place 3
 print(places(similarity), judged(similarity))
 assert places(similarity).tolist() == [1, 2, 3] and np.isclose(judged(similarity)["MRR"], (1 + 1 / 2 + 1 / 3) / 3)
+assert retrieval_scores([0, 1, 2], similarity) == tuple(judged(similarity).values())    # the library's, the same
 
 # %% [markdown]
 # ## The rival: counting words (T11)

@@ -24,7 +24,7 @@ MEASURES = {
     "classification": ("accuracy", "macro_f1", "loss", "texts"), "entities": ("f1", "precision", "recall", "accuracy"),
     "answers": ("exact_match", "f1", "answered_f1", "silent_where_there_is_no_answer"),
     "translation": ("bleu", "chrf", "exact_match"), "summary": ("rouge1", "rouge2", "rougeL"),
-    "embeddings": ("found_first", "found_among_ten", "mrr"), "chat": ("loss", "perplexity", "replies_to_the_letter"),
+    "embeddings": ("recall_at_1", "recall_at_10", "mrr"), "chat": ("loss", "perplexity", "replies_to_the_letter"),
     "language": ("loss", "perplexity", "bits_per_character"),
 }
 PICTURES = {

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tinyllm.cli.tasks import answers, find
 from tinyllm.cli.tasks.bags import Bags
 from tinyllm.cli.tasks.chat import pieces
-from tinyllm.cli.tasks.embeddings import ranks
 from tinyllm.cli.tasks.entities import by_dictionary
 from tinyllm.cli.tasks.language import unigram
 from tinyllm.cli.tasks.outcome import Outcome
@@ -168,13 +167,6 @@ def test_a_dialogue_that_cannot_be_learned():
 
 
 # ---------------------------------------------------------------- baselines and counts
-
-def test_ranks_count_ties_against_the_own():
-    similarity = np.array([[0.9, 0.1, 0.2], [0.5, 0.5, 0.1], [0.3, 0.2, 0.1]])
-    found = ranks(similarity, [0, 1, 2])
-    assert found == pytest.approx({"found_first": 1 / 3, "found_among_ten": 1, "mrr": (1 + 1 / 2 + 1 / 3) / 3})
-    assert ranks(np.zeros((20, 20)), range(20))["found_among_ten"] == 0
-
 
 def test_a_bag_of_words_weighs_rare_words_and_knows_no_order():
     texts = ["the dog bites the man", "the cat", "a rare word"]

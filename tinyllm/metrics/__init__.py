@@ -14,14 +14,16 @@ In reading order:
     bleu        translations: runs of words in common, sacrebleu's number
     chrf        translations: runs of letters in common, sacrebleu's number
     rouge       summaries: how much of the reference is in them, rouge_score's number
+    retrieval   searches: recall@k and the mean reciprocal rank
 
-Answers, entities and ROUGE lie between 0 and 1, BLEU and chrF between 0 and 100, as their papers print them.
+Answers, entities, ROUGE and retrieval lie between 0 and 1, BLEU and chrF between 0 and 100, as their papers print them.
 """
 
 from tinyllm.metrics.answers import AnswerScores, answer_f1, answer_scores, exact_match
 from tinyllm.metrics.bleu import Bleu, bleu
 from tinyllm.metrics.chrf import chrf
 from tinyllm.metrics.entities import EntityScores, entities, entity_scores
+from tinyllm.metrics.retrieval import RetrievalScores, retrieval_scores
 from tinyllm.metrics.rouge import Rouge, rouge
 from tinyllm.metrics.score import Score
 
@@ -29,6 +31,7 @@ __all__ = [
     "AnswerScores",
     "Bleu",
     "EntityScores",
+    "RetrievalScores",
     "Rouge",
     "Score",
     "answer_f1",
@@ -38,5 +41,6 @@ __all__ = [
     "entities",
     "entity_scores",
     "exact_match",
+    "retrieval_scores",
     "rouge",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from ...autograd import no_grad
 from ...data import ContrastivePairs, pad_batch
 from ...data.first_lines import retrieval
+from ...metrics import retrieval_scores
 from ...models import SentenceEncoder
 from ...models.pooling import POOLINGS
 from ...tokenizers import Tokenizer
@@ -97,15 +98,15 @@ class Embeddings(Task):
         own = [place_of[other] for _, other in sides.test]
         a, b = (self.vectors(model, tokenizer, texts) for texts in (asked, others))
         similarity = a @ b.T                                                        # (N, M)
-        metrics = ranks(similarity, own)
+        metrics = retrieval_scores(own, similarity)._asdict()
         headline = len(metrics)
         metrics["texts_to_choose_from"] = len(others)
         bags = Bags(others)
-        baselines = {"a bag of words": ranks(bags.of(asked) @ bags.vectors.T, own)}
+        baselines = {"a bag of words": retrieval_scores(own, bags.of(asked) @ bags.vectors.T)._asdict()}
         if sides.train and (before := self.before()) is not None:
             untaught = self.build(before, tokenizer, sides).eval()
             a, b = (self.vectors(untaught, tokenizer, texts) for texts in (asked, others))
-            baselines["the model before"] = ranks(a @ b.T, own)
+            baselines["the model before"] = retrieval_scores(own, a @ b.T)._asdict()
         nearest = similarity.argmax(axis=1)
         shown = [
             {"text": text, "belongs to": others[place], "nearest": others[near] if near != place else "(the same)"}
@@ -129,14 +130,3 @@ class Embeddings(Task):
                 ids, mask = pad_batch(rows[start : start + AT_ONCE], tokenizer.pad_id or 0, self.args.max_length)
                 found.append(model(ids, attention_mask=mask).numpy())
         return np.concatenate(found)
-
-
-def ranks(similarity: np.ndarray, own: Sequence[int]) -> dict[str, float]:
-    """How near the top its own stands for each row (N, M): first, among the first ten, and the mean of 1 / place.
-
-    Of equal similarities the own counts as the last: what cannot tell texts apart has found none.
-    """
-    at_own = similarity[np.arange(len(own)), own][:, None]
-    place = (similarity >= at_own).sum(axis=1)                                      # 1 = the nearest
-    first, ten = (float(np.mean(place <= most)) for most in (1, 10))
-    return {"found_first": first, "found_among_ten": ten, "mrr": float(np.mean(1 / place))}

@@ -16,7 +16,7 @@ TEST, EXAMPLES = "test.json", "examples.md"
 SHOWN, WIDEST = 3, 160          # examples on the screen, and characters of a cell there
 SPELT = {
     "f1": "F1", "macro_f1": "macro F1", "answered_f1": "answered F1", "bleu": "BLEU", "chrf": "chrF", "mrr": "MRR",
-    "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L",
+    "recall_at_1": "recall@1", "recall_at_10": "recall@10", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L",
 }
 """How measures are written that are no words."""
 
