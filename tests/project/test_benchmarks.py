@@ -53,6 +53,17 @@ def test_a_contender_that_computes_something_else_is_refused():
         compare([TINYLLM, Contender("Odd", f"{HERE}:something_else")], rounds=1, steps_a_round=1)
 
 
+def test_each_twin_is_measured_by_itself_on_every_call_of_a_step():
+    with Server(1) as server:
+        found = server.ask("call", target="tests.benchmarks.peers.one_twin:alone", options={"config": "tiny", "rounds": 1})
+    layers = CONFIGS["tiny"].layers
+    assert {name: of["calls"] for name, of in found.items()} == {
+        "linear": 6 * layers + 1, "gelu": layers, "cross_entropy": 1, "layer_norm": 2 * layers + 1, "embedding": 1,
+        "attention": layers,
+    }
+    assert all(of["twin_ms"] > 0 and of["formula_ms"] > 0 for of in found.values())
+
+
 def test_a_contender_that_fails_says_why():
     with Server(1) as server, pytest.raises(Failed, match="a shape does not fit"):
         server.build(f"{HERE}:fails")

@@ -92,22 +92,3 @@ def build(
             return step()
 
     return run
-
-
-def twins_used(config: str) -> list[str]:
-    """The names of the twins that a step of this config calls, in the order of FORMULAS."""
-    _, step = start(CONFIGS[config], 1)
-    used: set[str] = set()
-
-    def noting(name: str, fused: Callable) -> Callable:
-        def call(*args: Any) -> Any:
-            used.add(name)
-            return fused(*args)
-
-        return call
-
-    for name, formula in FORMULAS.items():
-        if formula.twin is not None:
-            formula.twin.fused = noting(name, formula.twin.fused)
-    step()
-    return [name for name in FORMULAS if name in used]
