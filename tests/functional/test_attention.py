@@ -157,3 +157,22 @@ def test_memory_grows_with_the_length_not_with_its_square(causal):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 2.3 * peaks[0] and peaks[1] < 0.2 * 3072 * 3072 * 4
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("shown", ["all", "but the first query's", "the first key alone"])
+@pytest.mark.parametrize("bias", [0.0, -np.inf, "least"])
+@pytest.mark.parametrize("where", [(slice(None), 0), 0, (1, slice(None))])
+def test_what_a_bias_hides_stays_hidden_beside_a_mask(dtype, causal, shown, bias, where, rng):
+    """However low a visible score is, no hidden one comes before it; in float16 too, where −1e30 would be −∞."""
+    q, k, v = rng.standard_normal((3, 1, 2, 4, 8)).astype(dtype)
+    score_bias = np.zeros((4, 4), dtype)
+    score_bias[where] = np.finfo(dtype).min if bias == "least" else bias
+    mask = {"all": None, "but the first query's": np.ones((4, 4), bool), "the first key alone": np.zeros((4, 4), bool)}[shown]
+    if mask is not None:
+        mask[0 if shown.startswith("but") else slice(None), 0 if shown.startswith("the") else slice(None)] ^= True
+    with np.errstate(over="ignore"):                    # the least float and a score below zero
+        got, expected = (f(q, k, v, mask, causal, score_bias) for f in (F.attention, F.attention.formula))
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, expected, atol=5e-3 if dtype is np.float16 else 1e-5)

@@ -26,10 +26,11 @@ def attention_weights(
     scores = q @ np.swapaxes(k, -1, -2) * _scale(q, scale)                          # (..., Tq, Tk)
     if score_bias is not None:
         scores = scores + score_bias
+        mask = _and(mask, score_bias > -math.inf)
     if causal:
         n_queries, n_keys = scores.shape[-2:]
         past = np.tril(np.ones_like(scores, shape=(n_queries, n_keys), dtype=bool), n_keys - n_queries)
-        mask = past if mask is None else mask & past
+        mask = _and(mask, past)
     return softmax(scores, where=mask)
 
 
@@ -42,7 +43,8 @@ def attention(
     q (B, H, Tq, D), k (B, H, Tk, D), v (B, H, Tk, Dv) → (B, H, Tq, Dv), any leading axes in place of (B, H), the same for all
     three. `mask` is boolean and broadcasts to (B, H, Tq, Tk), True = may look. `causal` lets query i see keys up to
     Tk − Tq + i: the queries are the last Tq positions, which is right with a cache as well. Both may be given.
-    `score_bias` broadcasts to (B, H, Tq, Tk) and is added to the scores: positions that speak as distances (relative, ALiBi).
+    `score_bias` broadcasts to (B, H, Tq, Tk) and is added to the scores: positions that speak as distances (relative, ALiBi);
+    −∞ hides, as the mask does.
     `scale` takes the place of 1/√d; T5 has 1.
 
     Gradient. With S = q kᵀ/√d, P = softmax(S) and O = P v: ∂L/∂v = Pᵀ g and ∂L/∂P = g vᵀ; through the softmax,
@@ -52,8 +54,8 @@ def attention(
     A dot product of D independent unit-variance terms has variance D: dividing by √D keeps the softmax off its flat ends,
     where its gradient vanishes. A row that may look nowhere returns zeros, not NaN.
 
-    Raises ValueError for shapes that do not fit or a mask that does not broadcast, TypeError for a mask that is not boolean.
-    Source: Vaswani et al. 2017, §3.2.1; formula F1.
+    Raises ValueError for shapes that do not fit, or a mask or bias that does not broadcast; TypeError for a mask that is not
+    boolean or a bias that is no float. Source: Vaswani et al. 2017, §3.2.1; formula F1.
     """
     return attention_weights(q, k, mask, causal, score_bias, scale) @ v             # (B, H, Tq, Dv)
 
@@ -77,13 +79,16 @@ def _check(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
         check_broadcasts("score_bias", score_bias.shape, (*q.shape[:-1], k.shape[-2]))
 
 
+def _and(mask, seen):
+    return seen if mask is None else mask & seen
+
+
 def _scale(q, scale):
     return 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
 
 
 BLOCK = 64                                              # queries at a time; a GPU takes all of them
 KEPT = 1024                                             # keys up to which E waits for the backward pass
-HIDDEN = -1e30                                          # added to a score; no score comes near, and it is no infinity
 
 
 @attention.fused
@@ -130,11 +135,13 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
         seen = behind + rows.stop if causal else n_keys
         e = scores(rows, seen)
         top = np.max(e, axis=-2, keepdims=True)                                     # (B, H, 1, queries)
+        if hidden is not None or bias is not None:
+            top[top == -math.inf] = 0.0                                             # sees nothing: E is 0
         e -= top
         np.exp(e, out=e)
         total = ones(seen, e) @ e                                                   # (B, H, queries)
-        if hidden is not None:
-            total[top[..., 0, :] < HIDDEN / 2] = math.inf
+        if hidden is not None or bias is not None:
+            total[total == 0.0] = math.inf
         sums[..., rows] = total
         np.matmul(_t(e), v[..., :seen, :], out=out[..., rows, :])
         blocks.append((rows, seen, top, e if kept else None))
@@ -177,8 +184,10 @@ def _t(x):
 
 
 def _hidden(mask, like):
-    """0 where the mask lets look, HIDDEN elsewhere: (..., keys, queries), each axis whole or 1."""
-    return _t(np.multiply(~_two_axes(mask), HIDDEN, dtype=like.dtype))
+    """What is added to a score: 0 where the mask lets look, −∞ elsewhere, below every score. (..., keys, queries), each axis
+    whole or 1."""
+    zero = np.zeros_like(like, shape=())
+    return np.where(_t(_two_axes(mask)), zero, zero - math.inf)
 
 
 def _two_axes(x):
@@ -198,8 +207,8 @@ def _summed(x, shape):
 
 
 def _future(n, like):
-    """(keys, queries) of the last n keys and n queries: HIDDEN where the key stands behind the query."""
-    return np.tri(n, n, -1, dtype=like.dtype, like=like) * HIDDEN
+    """(keys, queries) of the last n keys and n queries: −∞ where the key stands behind the query, else 0."""
+    return _hidden(np.tri(n, n, dtype=bool, like=like), like)
 
 
 def _heads_inside(x, width):
