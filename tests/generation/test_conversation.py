@@ -45,7 +45,7 @@ def test_answers_are_those_of_the_whole_conversation_from_scratch(seed, asked, n
     for content in asked:
         messages.append({"role": "user", "content": content})
         answer = "".join(talk.ask(content, n))
-        ids = encode_chat(TOKENIZER, TEMPLATE.render(messages), messages)
+        ids = encode_chat(TOKENIZER, TEMPLATE, messages)
         expected = generate(model, ids, n, greedy=True)[0]
         ended = next((i for i, token in enumerate(expected) if token in TOKENIZER.special_ids), n)
         assert answer.encode() == b"".join(map(TOKENIZER.id_to_piece, expected[:ended])).decode("utf-8", "replace").encode()
@@ -100,7 +100,7 @@ def test_a_message_that_does_not_fit_changes_nothing():
         talk.ask("a" * 60, 4)
     with pytest.raises(ValueError, match="at least 1"):
         talk.ask("a", 0)
-    assert talk.messages == before
+    assert talk.messages == before and talk.dropped == 0
 
 
 def test_an_answer_that_is_stopped_is_what_was_said():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .sandbox import LARGEST_TEXT, MOST_ROUNDS, chat_environment
@@ -69,20 +69,41 @@ class ChatTemplate:
         return "".join(text)
 
 
-def encode_chat(tokenizer: Any, text: str, messages: Iterable[Message]) -> list[int]:
-    """The ids of a rendered conversation: the template's control signs become special tokens, those that a message holds are
-    text like any other, so that nobody can end their turn and speak for another.
+def encode_chat(
+    tokenizer: Any, template: ChatTemplate, messages: Sequence[Message], add_generation_prompt: bool = True
+) -> list[int]:
+    """The ids of `template.render(messages)`: the template's control signs become special tokens, those that a message holds
+    are text like any other, so that nobody can end their turn and speak for another.
 
-    Raises ValueError where a message with such a sign does not stand in the text as it is.
+    The template is given messages with a mark in place of each sign, which is in no text of its own: so what it wrote and
+    what a message says cannot be taken for each other.
+
+    Raises ValueError as `render`, and where a message with a control sign does not stand in the text once, as it is.
     """
-    ids, done = [], 0
+    names = sorted(tokenizer.special_tokens, key=len, reverse=True)
+    mark = _no_character_of(template.source, *map(str, template.variables.values()), *(str(m["content"]) for m in messages))
+    shown, marked = [], []
     for message in messages:
-        content = str(message["content"]).strip()
-        if not any(name in content for name in tokenizer.special_tokens):
-            continue
-        start = text.find(content, done)
-        if start < 0:
+        content = covered = str(message["content"])
+        for name in names:
+            covered = covered.replace(name, mark)
+        if covered != content:
+            message = {**message, "content": covered}
+            marked.append((covered.strip(), content.strip()))                      # as templates do
+        shown.append(message)
+    rest = template.render(shown, add_generation_prompt)
+    ids: list[int] = []
+    for covered, content in marked:
+        own, found, rest = rest.partition(covered)
+        if not found or mark in own:
             raise ValueError(f"the chat template changes a message that holds a control sign: {content[:40]!r}")
-        ids += tokenizer.encode(text[done:start], allow_special=True) + tokenizer.encode(content)
-        done = start + len(content)
-    return ids + tokenizer.encode(text[done:], allow_special=True)
+        ids += tokenizer.encode(own, allow_special=True) + tokenizer.encode(content)
+    if mark in rest:
+        raise ValueError(f"the chat template repeats a message that holds a control sign: {marked[-1][1][:40]!r}")
+    return ids + tokenizer.encode(rest, allow_special=True)
+
+
+def _no_character_of(*texts: str) -> str:
+    """One for private use, which stands in none of them."""
+    used = set().union(*texts)
+    return next(character for character in map(chr, range(0xF0000, 0xFFFFE)) if character not in used)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..nn import evaluation
 from .chat_template import ChatTemplate, encode_chat
 from .generate import Sampling
-from .next_logits import Reader, evaluation
+from .next_logits import Reader
 
 
 class Conversation:
@@ -36,6 +37,7 @@ class Conversation:
         self.sampling = Sampling(greedy=True) if sampling is None else sampling
         self.system = system
         self._chance = np.random.default_rng(seed)
+        self._without_dropout = evaluation(model)
         self.reset()
 
     def reset(self) -> None:
@@ -58,25 +60,25 @@ class Conversation:
 
     def _fitting(self, messages: list[dict[str, str]], most: int) -> list[int]:
         """The ids of the messages, from which the oldest turns are taken until they are at most so many."""
-        first, self.dropped = int(messages[0]["role"] == "system"), 0
+        first, dropped = int(messages[0]["role"] == "system"), 0
         while len(ids := self._rendered(messages)) > most:
             if len(messages) - first <= 2:
                 raise ValueError(f"the message makes {len(ids):,} tokens, and {most:,} have room: say it in fewer words")
             del messages[first : first + 2]             # a turn: a question and its answer
-            self.dropped += 2
+            dropped += 2
+        self.dropped = dropped
         return ids
 
     def _rendered(self, messages: list[dict[str, str]]) -> list[int]:
-        return encode_chat(self.tokenizer, self.template.render(messages), messages)
+        return encode_chat(self.tokenizer, self.template, messages)
 
     def _answer(self, messages: list[dict[str, str]], ids: list[int], max_new_tokens: int) -> Generator[str]:
         answer = ""
         self.messages, self.complete = messages, False
         try:
-            with evaluation(self.model):
-                for piece in self._pieces(ids, min(max_new_tokens, self.model.config.context - len(ids) + 1)):
-                    answer += piece
-                    yield piece
+            for piece in self._pieces(ids, min(max_new_tokens, self.model.config.context - len(ids) + 1)):
+                answer += piece
+                yield piece
         finally:                                        # stopped in the middle: that much was said
             self.messages.append({"role": "assistant", "content": answer})
 
@@ -100,6 +102,7 @@ class Conversation:
             known += 1
         self._cache.crop(known)
         self._ids = ids[:known]                         # right even where Ctrl-C comes in the middle of what follows
-        logits = read(np.array([ids[known:]]), self._cache)
+        with self._without_dropout:
+            logits = read(np.array([ids[known:]]), self._cache)
         self._ids = list(ids)
         return int(self.sampling.choose(logits, np.array([ids]), np.array([self._chance.random()]))[0])

@@ -105,7 +105,7 @@ class Chat(Task):
 
     def reply(self, model: GPT, tokenizer: Tokenizer, messages: Sequence[Any]) -> str:
         """The likeliest tokens after these messages, up to the end sign."""
-        prompt = encode_chat(tokenizer, chat_template(tokenizer).render(messages), messages)
+        prompt = encode_chat(tokenizer, chat_template(tokenizer), messages)
         ids = generate(model, prompt, ROOM, greedy=True, stop=tokenizer.special_ids)[0]
         return tokenizer.decode(ids).strip()
 
