@@ -246,3 +246,35 @@ def test_several_texts():
     three = generate_text(model, tokenizer, "ab", 30, n_samples=3, seed=0)
     assert len(set(three)) == 3
     assert generate_text(model, tokenizer, "ab", 30, seed=0) == three[:1]
+
+
+def test_two_streams_of_one_model_do_not_disturb_each_other():
+    """Each step puts dropout off and the mode back, whoever steps next."""
+    model = model_of().train()
+    alone = [generate(model, prompt, 6, greedy=True)[0] for prompt in ([1, 2], [1, 2, 3])]
+    one, two = (stream(model, prompt, 6, greedy=True) for prompt in ([1, 2], [1, 2, 3]))
+    got = [[next(one)], [next(two)]]
+    assert model.training
+    got[0] += one
+    got[1] += two
+    assert got == alone and model.training
+
+
+@pytest.mark.parametrize("call, said", [
+    (lambda model: generate(model, [1], stop=5), r"stop=5 is one: write stop=\[5\]"),
+    (lambda model: generate(model, [1], stop="ab"), r"stop='ab' is one: write"),
+    (lambda model: generate(model, [1], stop=["ab"]), "stop 'ab' is text, and ids are compared"),
+    (lambda model: generate_text(model, CharTokenizer.train(["abcdefgh"]), "a", stop="b"), r"stop='b' is one string"),
+])
+def test_stops_of_another_kind_are_refused(call, said):
+    with pytest.raises(TypeError, match=said):
+        call(model_of())
+
+
+def test_broken_weights_are_no_text():
+    model = model_of()
+    with no_grad():
+        model.embedding.weight += np.nan
+    for greedy in (True, False):
+        with pytest.raises(FloatingPointError, match="the model's weights are broken"):
+            generate(model, [1], 2, greedy=greedy)

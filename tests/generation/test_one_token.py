@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.models.support import CONTEXT, OPTIONS, VOCABULARY, bert, gpt, llama, made, seq2seq
 from tinyllm import detect_anomaly, formulas_only, no_grad
 from tinyllm.backend import available_cores
+from tinyllm.functional import precision
 from tinyllm.generation import beam_search, generate, next_logits, one_token, stream
 from tinyllm.generation.next_logits import Reader
 from tinyllm.generation.one_token import OneToken, has_twin
@@ -194,3 +195,14 @@ def test_a_reader_without_a_cache_or_a_past_asks_the_model():
         assert not calls.called
         with pytest.raises(IndexError):
             read(np.array([[-1]]), model.make_cache(1))
+
+
+def test_with_and_without_a_cache_the_precision_is_the_same():
+    model, _ = gpt(0, np.float32)
+    with precision("bfloat16"), no_grad():
+        cache = model.make_cache(1)
+        read = Reader(model)
+        read(np.array([[1, 2]]), cache)
+        one = read(np.array([[3]]), cache).copy()
+        whole = model(np.array([[1, 2, 3]])).numpy()[:, -1]
+    np.testing.assert_allclose(one, whole, rtol=0, atol=1e-6)

@@ -43,6 +43,10 @@ def precision(name: str) -> Iterator[None]:
         _precision.reset(token)
 
 
+def precision_in_force() -> str:
+    return _precision.get()
+
+
 def product(a: Any, b: Any) -> Any:
     """a @ b of two matrices (M, K), (K, N) → (M, N), in the precision in force."""
     name = _precision.get()

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..nn import evaluation
 from . import sampling
 from .beam_tree import BeamNode, BeamTree
-from .next_logits import NextLogits, evaluation, next_logits, next_logits_of
+from .next_logits import NextLogits, next_logits, next_logits_of
 
 PENALTIES = ("gnmt", "power")
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..nn import evaluation
 from . import sampling
-from .next_logits import NextLogits, evaluation, next_logits, next_logits_of
+from .next_logits import NextLogits, next_logits, next_logits_of
 from .stops import StopFilter
 
 
@@ -144,26 +145,28 @@ def steps(
     if max_new_tokens < 0 or n_samples < 1:
         raise ValueError(f"max_new_tokens {max_new_tokens} and n_samples {n_samples}: at least 0 and 1")
     longest = max_new_tokens if following.longest is None else min(max_new_tokens, following.longest)
-    return _steps(following, longest, how, n_samples, seed)
+    return _steps(following, longest, how, n_samples, _generators(seed, len(following.begin) * n_samples))
 
 
-def _steps(following: NextLogits, n_steps: int, how: Sampling, n_samples: int, seed: int | None) -> Iterator[list[int]]:
+def _steps(
+    following: NextLogits, n_steps: int, how: Sampling, n_samples: int, chance: list[np.random.Generator]
+) -> Iterator[list[int]]:
     begun, length = following.begin.shape
     rows = np.repeat(np.arange(begun), n_samples)
     text = np.empty((len(rows), length + n_steps), np.int64)
     text[:, :length] = following.begin[rows]
-    chance = _generators(seed, len(rows))
-    with evaluation(following.model):
-        for t in range(length, length + n_steps):
+    without_dropout = evaluation(following.model)
+    for t in range(length, length + n_steps):
+        with without_dropout:
             if t == length:                             # read once for all samples
                 logits = following(following.begin)[rows]                       # (n, V)
                 following.select(rows)
             else:
                 logits = following(text[:, :t])
-            u = np.array([rng.random() for rng in chance])
-            token = how.choose(logits, text[:, :t], u)
-            text[:, t] = token
-            yield token.tolist()
+        u = np.array([rng.random() for rng in chance])
+        token = how.choose(logits, text[:, :t], u)
+        text[:, t] = token
+        yield token.tolist()
 
 
 def _collected(tokens: Iterator[list[int]], n: int, stop: Sequence[Stop]) -> list[list[int]]:
@@ -192,5 +195,9 @@ def _generators(seed: int | None, n: int) -> list[np.random.Generator]:
 
 
 def id_sequences(stop: Sequence[Stop]) -> list[tuple[int, ...]]:
-    """Stops as tuples: 3 means (3,)."""
+    """Stops as tuples: 3 means (3,). Raises TypeError for what is no sequence of ids and sequences of ids."""
+    if not isinstance(stop, Sequence | np.ndarray) or isinstance(stop, str):
+        raise TypeError(f"stop={stop!r} is one: write stop=[{stop!r}]")
+    if words := [one for one in stop if isinstance(one, str)]:
+        raise TypeError(f"stop {words[0]!r} is text, and ids are compared: give ids, or use generate_text")
     return [(one,) if isinstance(one, int | np.integer) else tuple(one) for one in stop]

@@ -6,8 +6,7 @@ and goes on from what it has written about it. Both keep keys and values of what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,19 +14,9 @@ import numpy as np
 from .. import backend
 from ..autograd import modes
 from ..autograd.modes import no_grad
+from ..functional.precision import precision_in_force
 from ..nn import KVCache
 from .one_token import OneToken, has_twin
-
-
-@contextmanager
-def evaluation(model: Any) -> Iterator[None]:
-    """Inside, the model is in evaluation mode (no dropout); afterwards in the mode it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 class NextLogits(Protocol):
@@ -71,7 +60,8 @@ class Reader:
             return backend.to_numpy(self.model(ids, cache=cache).data[:, -1])
 
     def _by_twin(self) -> bool:
-        if modes.current().formulas_only or modes.current().anomalies or self.model.training:
+        mode = modes.current()
+        if mode.formulas_only or mode.anomalies or self.model.training or precision_in_force() != "float32":
             return False
         if self._has_twin is None:
             self._has_twin = has_twin(self.model)

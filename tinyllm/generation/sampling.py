@@ -11,7 +11,8 @@ import numpy as np
 
 
 def greedy(logits: np.ndarray) -> np.ndarray:
-    """argmaxᵢ zᵢ: (…, V) → (…). The first of equals. What temperature → 0 leads to."""
+    """argmaxᵢ zᵢ: (…, V) → (…). The first of equals. What temperature → 0 leads to. Raises FloatingPointError as `draw`."""
+    _highest(logits)
     return np.argmax(logits, axis=-1)
 
 

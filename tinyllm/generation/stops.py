@@ -30,11 +30,12 @@ class StopFilter(Generic[S]):
         if self.stopped:
             return self._empty
         held = self._held + items
-        for start in range(len(held)):
-            if any(held[start : start + len(stop)] == stop for stop in self.stops):
+        for end in range(1, len(held) + 1):            # the stop that ends first, however the items come in pieces
+            starts = [end - len(stop) for stop in self.stops if len(stop) <= end and held[end - len(stop) : end] == stop]
+            if starts:
                 self.stopped = True
                 self._held = self._empty
-                return held[:start]
+                return held[: min(starts)]
         keep = max((self._overlap(held, stop) for stop in self.stops), default=0)
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]

@@ -116,6 +116,8 @@ class _Row:
 
     def __init__(self, tokenizer: TextTokenizer, stop: Sequence[str]) -> None:
         self.tokenizer = tokenizer
+        if isinstance(stop, str):
+            raise TypeError(f"stop={stop!r} is one string, not several: write stop=[{stop!r}]")
         self.filter = StopFilter([text.encode() for text in stop], b"")
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.ended = False
