@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyllm import Tensor
-from tinyllm.nn import Dropout, Linear, Module, ModuleList, Parameter, RotaryPositions, Sequential
+from tinyllm import Tensor, no_grad
+from tinyllm.nn import Dropout, Linear, Module, ModuleList, Parameter, RotaryPositions, Sequential, evaluation
 
 
 class Tied(Module):
@@ -228,3 +228,44 @@ def test_parameters_are_tensors():
     p = Parameter(np.ones(3, np.float32))
     assert isinstance(p, Tensor) and p.requires_grad and p.is_leaf and repr(p).startswith("Parameter(")
     assert type(p * 2.0) is Tensor
+
+
+@pytest.mark.parametrize("value", [np.zeros((3, 3), np.float32), Tensor([1.0]), 2.0])
+def test_what_would_take_a_parameters_place_is_refused(value):
+    layer = Linear(3, 3)
+    with pytest.raises(TypeError, match=r"weight is a Parameter, and a .* would be neither trained nor saved"):
+        layer.weight = value
+    with no_grad():
+        layer.weight *= 2.0
+        layer.weight **= 2
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+
+
+def test_arrays_that_are_the_modules_own_can_be_swapped():
+    model = Sequential(Linear(2, 2, bias=False), Linear(2, 2, bias=False))
+    first, second = (layer.weight.numpy().copy() for layer in model)
+    model.load_state_dict({"0.weight": model[1].weight.data, "1.weight": model[0].weight.data})
+    np.testing.assert_array_equal([layer.weight.data for layer in model], [second, first])
+
+
+@pytest.mark.parametrize("value", ["model.safetensors", [np.zeros(1)]])
+def test_a_state_without_names_is_refused(value):
+    with pytest.raises(TypeError, match="has no names: give a mapping of arrays"):
+        Linear(2, 2).load_state_dict(value)
+
+
+def test_a_place_in_a_list_takes_another_module():
+    blocks = ModuleList([Linear(2, 2), Dropout(0.1), Linear(2, 2)])
+    blocks[-2] = Linear(2, 3)
+    assert [name for name, _ in blocks.named_children()] == ["0", "1", "2"] and blocks[1].weight.shape == (3, 2)
+    with pytest.raises(TypeError, match="a float is no Module"):
+        blocks[0] = 1.0
+
+
+def test_evaluation_gives_each_part_its_own_mode_back():
+    model = Tied().train()
+    model.first.eval()
+    with pytest.raises(ZeroDivisionError), evaluation(model):
+        assert not any(module.training for module in model.modules())
+        raise ZeroDivisionError
+    assert [module.training for module in model.modules()] == [True, False, True, True, True, True]

@@ -81,6 +81,8 @@ class MultiHeadAttention(Module):
         return self._heads(self.k_proj(source), self.n_kv_heads), self._heads(self.v_proj(source), self.n_kv_heads)
 
     def _heads(self, x: Any, n: int) -> Any:
+        if x.ndim != 3:
+            raise ValueError(f"attention takes (B, T, C), a batch of texts, not {x.shape}: give a single text as x[None]")
         batch, length, _ = x.shape
         return np.swapaxes(np.reshape(x, (batch, length, n, self.head_dim)), 1, 2)  # (B, T, H·D) → (B, H, T, D), a view
 

@@ -67,6 +67,11 @@ class Module:
             if any(isinstance(v, Module | Parameter) for v in values):
                 kind = type(value).__name__
                 raise TypeError(f"{name} is a plain {kind} of modules or parameters, which training would miss: use ModuleList")
+        if isinstance(vars(self).get(name), Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{name} is a Parameter, and a {type(value).__name__} in its place would be neither trained nor saved: "
+                f"write into it by {name}.copy_(…) under no_grad(), or assign a Parameter"
+            )
         object.__setattr__(self, name, value)
 
     # ------------------------------------------------------------ the tree
@@ -173,10 +178,13 @@ class Module:
     def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> Missed:
         """Write the arrays into the parameters of the same names, casting between floating dtypes.
 
-        A tied parameter may come under any of its names. Everything is checked before anything is written.
+        A tied parameter may come under any of its names. Everything is checked before anything is written. The arrays may be
+        those of parameters: what is written is what they held at the call.
         Raises ValueError naming what is missing, unexpected or of another shape (with strict=False: of another shape alone),
-        TypeError for arrays that are not floats.
+        TypeError for arrays that are not floats, or no mapping of them.
         """
+        if not isinstance(arrays, Mapping):
+            raise TypeError(f"a {type(arrays).__name__} has no names: give a mapping of arrays, such as another's state_dict()")
         names = dict(self._all_names())
         given = {id(names[name]) for name in arrays if name in names}
         missing = [name for name, parameter in self.named_parameters() if id(parameter) not in given]
@@ -188,10 +196,14 @@ class Module:
             problems.append(f"unexpected: {_listed(unexpected)}")
         if problems:
             raise ValueError(f"these arrays do not fit {type(self).__name__}. " + "; ".join(problems))
-        for name, array in arrays.items():
-            if name in names:
-                names[name].data[...] = backend.to_device(array, names[name].device)
-                names[name]._written()
+        own = [parameter.data for parameter in self.parameters()]
+        found = {
+            name: array.copy() if any(np.may_share_memory(array, data) for data in own) else array
+            for name, array in arrays.items() if name in names
+        }
+        for name, array in found.items():
+            names[name].data[...] = backend.to_device(array, names[name].device)
+            names[name]._written()
         return Missed(missing, unexpected)
 
     # ------------------------------------------------------------ looking at it
@@ -225,9 +237,7 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(f"a {type(module).__name__} is no Module")
-        setattr(self, str(len(self)), module)
+        setattr(self, str(len(self)), _a_module(module))
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
@@ -237,6 +247,9 @@ class ModuleList(Module):
 
     def __getitem__(self, index: int) -> Any:
         return list(self.children())[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, [name for name, _ in self.named_children()][index], _a_module(module))
 
 
 class Sequential(ModuleList):
@@ -249,6 +262,12 @@ class Sequential(ModuleList):
         for module in self:
             x = module(x)
         return x
+
+
+def _a_module(value: Any) -> Module:
+    if not isinstance(value, Module):
+        raise TypeError(f"a {type(value).__name__} is no Module: only modules have parameters to train")
+    return value
 
 
 def _moved(array: Array, device: str | None, dtype: Any) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..autograd import no_grad
 from ..data.batching import Batch
+from ..nn import evaluation
 from .objectives import Objective, Sums
 from .workers import Threads, Workers, default_workers
 
@@ -23,17 +24,12 @@ def measure(model: Any, objective: Objective, batches: Iterable[Batch], workers:
     """
     team = workers if isinstance(workers, Workers) else Threads(workers or default_workers())
     waiting, total = iter(batches), None
-    was_training = model.training
-    model.eval()
-    try:
-        with nullcontext() if team is workers else team, no_grad():
-            while several := list(islice(waiting, team.n * AT_ONCE)):
-                found = team.of_all(partial(_sums, model, objective, several, team.n))
-                for place in range(len(several)):
-                    sums = found[place % team.n][place // team.n]
-                    total = sums if total is None else {key: total[key] + sums[key] for key in total}
-    finally:
-        model.train(was_training)
+    with evaluation(model), nullcontext() if team is workers else team, no_grad():
+        while several := list(islice(waiting, team.n * AT_ONCE)):
+            found = team.of_all(partial(_sums, model, objective, several, team.n))
+            for place in range(len(several)):
+                sums = found[place % team.n][place // team.n]
+                total = sums if total is None else {key: total[key] + sums[key] for key in total}
     if total is None:
         raise ValueError("no batches to evaluate on: give at least one")
     return total
