@@ -126,3 +126,12 @@ def test_astype_and_to() -> None:
     for device in ("gpu", "cpu:1", "cuda:x"):
         with pytest.raises((ValueError, TypeError)):
             t.to(device)
+
+
+@pytest.mark.parametrize("made", [Tensor, np.asarray])
+def test_the_gradient_given_is_not_written_into(made: Callable) -> None:
+    t, u = leaf(1.0, 2.0), np.array([1.0, 3.0])
+    for _ in range(3):
+        (t + 0.0).backward(made(u))
+    np.testing.assert_array_equal(t.grad, [3.0, 9.0])
+    np.testing.assert_array_equal(u, [1.0, 3.0])

@@ -10,7 +10,7 @@ import pytest
 
 import tinyllm
 from tests.autograd.checks import raw
-from tinyllm import Tensor, grad
+from tinyllm import Tensor, grad, gradcheck
 
 F64 = np.float64
 
@@ -269,3 +269,28 @@ BAD = [
 def test_what_has_no_rule_or_no_meaning_is_refused(call: Callable, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         call(Tensor(np.array([[1.0, 2.0], [3.0, 4.0]]), requires_grad=True))
+
+
+@pytest.mark.parametrize(("spec", "shapes"), [
+    ("ij,ij->i", [(3, 1), (3, 4)]), ("ij,jk->ik", [(2, 1), (4, 3)]), ("i,ij->j", [(1,), (3, 2)]), ("ij,j->", [(2, 1), (3,)]),
+])
+def test_einsum_broadcasts_a_letter_of_size_one(spec: str, shapes: list[tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    np.testing.assert_allclose(np.einsum(spec, *map(Tensor, arrays)).data, np.einsum(spec, *arrays))
+    assert gradcheck(lambda *x: np.einsum(spec, *x), arrays)
+
+
+def test_clip_between_crossed_bounds_is_the_upper_one() -> None:
+    x, low, high = (Tensor(np.array(v), requires_grad=True) for v in ([0.0, 5.0, 2.0], [3.0, 3.0, 3.0], [1.0, 1.0, 1.0]))
+    y = np.clip(x, low, high)
+    np.testing.assert_array_equal(y.data, [1.0, 1.0, 1.0])
+    y.sum().backward()
+    np.testing.assert_array_equal([x.grad, low.grad, high.grad], [np.zeros(3), np.zeros(3), np.ones(3)])
+
+
+def test_counts_may_be_numpys_integers() -> None:
+    x = Tensor(np.arange(4.0), requires_grad=True)
+    assert [part.shape for part in np.split(x, np.int64(2))] == [(2,), (2,)]
+    assert [part.shape for part in np.array_split(x, np.int64(3))] == [(2,), (1,), (1,)]
+    assert np.tile(x, np.array([2, 2])).shape == (2, 8)

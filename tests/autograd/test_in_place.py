@@ -29,7 +29,7 @@ def test_out_where_at_and_outer_are_refused_by_name() -> None:
     np.testing.assert_array_equal(a, [1.0, 1.0])
 
 
-IN_PLACE = [operator.iadd, operator.isub, operator.imul, operator.itruediv]
+IN_PLACE = [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
 
 
 @pytest.mark.parametrize("op", IN_PLACE)
@@ -128,3 +128,13 @@ def test_any_order_of_use_and_writing_is_right_or_an_error(steps: list[str]) -> 
                 y.backward()
                 expected += slope
     assert (0.0 if t.grad is None else t.grad.item()) == expected
+
+
+@pytest.mark.parametrize("other", [Tensor, np.squeeze, np.ravel])
+def test_another_tensor_of_the_same_memory_is_watched(other: Callable) -> None:
+    t = leaf(2.0, 3.0)
+    y = np.sum(t * t)
+    same = other(t.detach())
+    same += 5.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()

@@ -74,7 +74,7 @@ class Primitive:
         if carries and mode.recording:
             return Tensor._wrap(value, self._record(args, arrays, kwargs, value))
         result = Tensor._wrap(value)
-        if result.data.base is not None:              # a view changes with its base
+        if result.data.base is not None or any(result.data is a for a in arrays):      # a view changes with its base
             result._version = next(a._version for a in args if isinstance(a, Tensor))
         return result
 

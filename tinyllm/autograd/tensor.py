@@ -39,14 +39,15 @@ class Tensor(Operators):
     grad: Array | None
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, device: str | None = None) -> None:
+        version = [0]                                 # a cell, shared with views: raised by every sanctioned write
         if isinstance(data, Tensor):
             if data._node is not None:
                 raise TypeError("Tensor(t) of a Tensor that carries a gradient would drop it: use t itself, or t.detach()")
-            data = data.data
+            data, version = data.data, data._version
         self.data = backend.asarray(data, dtype, device)
         self.grad = None
         self._node: Node | None = None
-        self._version = [0]                           # a cell, shared with views: raised by every sanctioned write
+        self._version = version if self.data is data else [0]
         if requires_grad:
             self.requires_grad = True
 
@@ -118,9 +119,9 @@ class Tensor(Operators):
         way unless `retain_graph`. First order: for gradients of gradients use `tinyllm.grad`.
         Raises RuntimeError when there is nothing to differentiate or the graph was freed, ValueError for a wrong shape.
         """
-        root, g = self._output_gradient(gradient)
-        pairs = [(node.leaf(), g) for node, g in backward_pass(root, g, free=not retain_graph) if node.leaf is not None]
-        handed_out = {id(gradient), id(self.data)}
+        root, start = self._output_gradient(gradient)
+        pairs = [(node.leaf(), g) for node, g in backward_pass(root, start, free=not retain_graph) if node.leaf is not None]
+        handed_out = {id(start), id(self.data)}
         for leaf, g in pairs:
             if leaf is None:
                 continue
@@ -309,6 +310,9 @@ class Tensor(Operators):
 
     def __itruediv__(self, other: Any) -> Tensor:
         return self._in_place(np.divide, other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return self._in_place(np.power, other)
 
     # ------------------------------------------------------------ NumPy's protocols
 

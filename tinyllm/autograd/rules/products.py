@@ -176,9 +176,18 @@ def einsum(subscripts, /, *operands, optimize=True):
         once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in ellipsis)
         output = "..." + "".join(once)
     output = output.replace("...", ellipsis)
-    diagonals = [_diagonal_of(t, x) for t, x in zip(terms, operands, strict=True)]
+    diagonals = _of_full_size([_diagonal_of(t, x) for t, x in zip(terms, operands, strict=True)])
     spec = ",".join(t for t, _ in diagonals) + "->" + output
     return TABLE[contracted]((spec, *(x for _, x in diagonals)), {})
+
+
+def _of_full_size(operands):
+    """Where a letter has size 1 in one operand and n in another, n in both: NumPy broadcasts, the rule counts on it."""
+    sizes = {c: 1 for term, _ in operands for c in term}
+    for term, x in operands:
+        sizes |= {c: n for c, n in zip(term, np.shape(x), strict=True) if n != 1}
+    full = [tuple(sizes[c] for c in term) for term, _ in operands]
+    return [(t, x if np.shape(x) == n else np.broadcast_to(x, n)) for (t, x), n in zip(operands, full, strict=True)]
 
 
 def _diagonal_of(term, x):

@@ -192,11 +192,11 @@ def ptp(x, axis=None, keepdims=False):
 
 
 def clip_low(g, _y, x, low, high):
-    return np.where(x < low, g, 0.0)
+    return np.where((x < low) & (low <= high), g, 0.0)
 
 
 def clip_high(g, _y, x, low, high):
-    return np.where(x > high, g, 0.0)
+    return np.where(np.maximum(x, low) > high, g, 0.0)                  # low > high: NumPy answers high
 
 
 def clipped(x, low, high):

@@ -189,7 +189,7 @@ def append(arr, values, axis=None):
 
 @composed(np.split)
 def split(ary, indices_or_sections, axis=0):
-    if isinstance(indices_or_sections, int) and ary.shape[axis] % indices_or_sections:
+    if isinstance(indices_or_sections, int | np.integer) and ary.shape[axis] % indices_or_sections:
         raise ValueError(f"axis {axis} of length {ary.shape[axis]} does not split into {indices_or_sections} equal parts")
     return np.array_split(ary, indices_or_sections, axis)
 
@@ -197,7 +197,7 @@ def split(ary, indices_or_sections, axis=0):
 @composed(np.array_split)
 def array_split(ary, indices_or_sections, axis=0):
     n = ary.shape[axis]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, int | np.integer):
         size, rest = divmod(n, indices_or_sections)
         ends = [(i + 1) * size + min(i + 1, rest) for i in range(indices_or_sections)]
     else:
@@ -238,7 +238,7 @@ def repeat(a, repeats, axis=None):
 
 @composed(np.tile)
 def tile(A, reps):
-    reps = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    reps = tuple(np.atleast_1d(reps).tolist())
     reps = (1,) * (A.ndim - len(reps)) + reps
     shape = (1,) * (len(reps) - A.ndim) + A.shape
     paired = np.reshape(A, [n for size in shape for n in (1, size)])              # (1, n₀, 1, n₁, …)
