@@ -131,3 +131,18 @@ def test_a_batch_of_one_has_no_negatives(rng):
     loss = F.contrastive_loss(a, b, symmetric=True)
     loss.backward()
     assert loss.item() == 0 and not a.grad.any() and not b.grad.any()
+
+
+@TWIN_OR_FORMULA
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_what_stands_in_an_ignored_row_does_not_matter(of, smoothing):
+    z = np.array([[-np.inf, 1.0, 2.0], [0.0, 1.0, 2.0], [np.nan, 0.0, np.inf]], np.float32)
+    x = Tensor(z, requires_grad=True)
+    with np.errstate(invalid="ignore"):
+        loss = of(F.cross_entropy)(x, np.array([-100, 1, -100]), label_smoothing=smoothing)
+        loss.backward()
+    alone = Tensor(z[1:2], requires_grad=True)
+    expected = F.cross_entropy(alone, np.array([1]), label_smoothing=smoothing)
+    expected.backward()
+    assert loss.item() == pytest.approx(expected.item())
+    np.testing.assert_allclose(x.grad, [np.zeros(3), alone.grad[0], np.zeros(3)], atol=1e-6)

@@ -196,3 +196,21 @@ def test_dropout_keeps_the_mean(of, p):
     assert y.mean() == pytest.approx(1.0, abs=5.0 * math.sqrt(p / (1.0 - p) / x.size))     # five standard errors
     np.testing.assert_allclose(np.unique(y), [0.0, 1.0 / (1.0 - p)], rtol=1e-6)
     assert y.dtype == np.float32
+
+
+# ---------------------------------------------------------------- what is no array of floats
+
+@pytest.mark.parametrize("f", [F.softmax, F.log_softmax, F.sigmoid, F.silu, F.gelu, F.erf, F.relu])
+def test_integers_are_taken_as_numpy_takes_them(f):
+    x = np.array([[1, 2, 4], [0, -3, 1]])
+    np.testing.assert_allclose(f(x), f(x.astype(np.float64)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("f", [F.sigmoid, F.silu, F.gelu, F.erf])
+def test_numbers_are_taken_too(f):
+    assert f(0.5) == pytest.approx(f(np.array([0.5]))[0], rel=1e-6)
+
+
+@TWIN_OR_FORMULA
+def test_sigmoid_of_halves(of):
+    np.testing.assert_array_equal(of(F.sigmoid)(np.array([-1000.0, -20.0, 0.0, 1000.0], np.float16)), [0, 0, 0.5, 1])

@@ -53,10 +53,10 @@ def sigmoid(x):
 
 
 def _sigmoid(x, out):
-    """1 / (1 + exp(−x)), held where exp would overflow: there σ is as good as the smallest float."""
+    """1 / (1 + exp(−x)); where exp overflows, 1/∞ is 0, as it should."""
     np.negative(x, out=out)
-    np.minimum(out, math.log(float(np.finfo(x.dtype).max)) - 1.0, out=out)
-    np.exp(out, out=out)
+    with np.errstate(over="ignore"):
+        np.exp(out, out=out)
     out += 1.0
     return np.divide(1.0, out, out=out)
 
@@ -140,7 +140,8 @@ def _tanh_gelu(x, y, slope, work):
 
 
 def _exact_gelu(x, y, slope, work):
-    """With the tail t = Φ(−|x|): Φ(x) is t for x < 0 and 1 − t for x > 0, so far out on the left no digit is lost."""
+    """With the tail t = Φ(−|x|): Φ(x) is t for x < 0 and 1 − t for x > 0. In float32 it keeps its size far out on the left
+    (within 2 thousandths at −5, a hundredth at −8); float64 takes it from 1 − erf, of which nothing is left at −9."""
     bell = np.multiply(x, x, out=work)
     bell *= -0.5
     np.exp(bell, out=bell)

@@ -19,9 +19,10 @@ def contrastive_loss(a: Any, b: Any, temperature: float = 0.05, symmetric: bool 
     mean of both. The rows are usually of length 1, their products then cosines from −1 to 1; so small a spread needs a small
     temperature τ, or the softmax can never become sure.
 
-    Gradient, with s_ij = a_i · b_j / τ: ∂L/∂s_ij = (p_ij − [i = j]) / B. Each a is pulled to its own b with what p_ii lacks,
-    and pushed from every other by how much it is mistaken for it: the other rows of the batch are the negatives. A row that
-    stands in the batch twice is pushed from itself.
+    Gradient, with s_ij = a_i · b_j / τ: ∂L/∂s_ij = (p_ij − [i = j]) / B, so ∂L/∂a_i = Σ_j ∂L/∂s_ij b_j / τ and ∂L/∂b_j =
+    Σ_i ∂L/∂s_ij a_i / τ; `symmetric`: the mean of this ∂L/∂s and of (q_ij − [i = j]) / B, q the softmax of the columns.
+    Each a is pulled to its own b with what p_ii lacks, and pushed from every other by how much it is mistaken for it: the
+    other rows of the batch are the negatives. A row that stands in the batch twice is pushed from itself.
 
     Raises ValueError for shapes that differ or are no matrices, no rows, and a temperature that is not positive.
     Source: InfoNCE, van den Oord et al. 2018, §2.3; in-batch negatives Henderson et al. 2017, §4.4; symmetric Radford et al.

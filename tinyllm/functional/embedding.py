@@ -19,7 +19,8 @@ def embedding(ids: Any, weight: Any) -> Any:
 
     Gradient: row v of the table was used once for every n with ids_n = v, so ∂L/∂weight_v = Σ over those n of g_n.
 
-    Raises TypeError for ids that are not integers, IndexError for one outside [0, V). In a CUDA kernel that row is NaN.
+    Raises TypeError for ids that are not integers, ValueError for a table without two axes, IndexError for an id outside
+    [0, V). In a CUDA kernel that row is NaN.
     Source: Bengio et al. 2003, §2; formula F6.
     """
     return weight[ids]                                                              # (..., C)

@@ -12,8 +12,9 @@
     @softmax.check
     def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
 
-Calls run the twin. `softmax.formula` is the definition, `formulas_only()` turns all twins off, and second derivatives go
-through the definition. One property test runs over FORMULAS and holds every pair equal in value, gradient and second gradient.
+Calls run the twin, or the definition where no argument is an array of floats. `softmax.formula` is the definition,
+`formulas_only()` turns all twins off, and second derivatives go through the definition. One property test runs over FORMULAS
+and holds every pair equal in value, gradient and second gradient.
 """
 
 from __future__ import annotations
@@ -69,9 +70,14 @@ class Formula:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.arguments is not None:
             self.arguments(*args, **kwargs)
-        if self.twin is None or modes.current().formulas_only:
+        if self.twin is None or modes.current().formulas_only or not _has_floats(*args, *kwargs.values()):
             return self.formula(*args, **kwargs)
         return self.twin(*args, **kwargs)
+
+
+def _has_floats(*arguments: Any) -> bool:
+    """Whether an array of floats is among them: twins work in place, and neither numbers nor integers give them a place."""
+    return any(a.dtype.kind == "f" for a in arguments if hasattr(a, "dtype"))
 
 
 def formula(definition: Callable) -> Formula:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from .checks import check_kind
 from .formula import formula
 from .fusing import in_kernels, matrix, ones
@@ -29,14 +30,15 @@ def cross_entropy(
 
     The logarithm of the softmax is taken at once: a confident wrong answer costs its distance, not infinity.
 
-    Raises TypeError for targets that are not integers, ValueError for shapes that do not match, a target outside [0, V), a
-    smoothing outside [0, 1) or weights of another length. In a CUDA kernel a target outside [0, V) makes the loss NaN.
+    Raises TypeError for targets that are not integers or weights that are no array, ValueError for shapes that do not match, a
+    target outside [0, V), a smoothing outside [0, 1) or weights of another length. In a CUDA kernel a target outside [0, V)
+    makes the loss NaN.
     Source: formulas F10, F12 and F15; label smoothing Szegedy et al. 2016, §7, weighted as PyTorch does.
     """
     n_classes = logits.shape[-1]
     counted = targets != ignore_index                                               # (...)
     classes = np.where(counted, targets, 0)                                         # (...)
-    log_p = log_softmax(logits)                                                     # (..., V)
+    log_p = log_softmax(np.where(counted[..., None], logits, 0.0))                  # (..., V): whatever else stands there
     weights = counted.astype(logits.dtype)                                          # (...)
     if class_weights is not None:
         weights = weights * class_weights[classes].astype(logits.dtype)
@@ -67,7 +69,7 @@ def _check(logits, targets, ignore_index=-100, label_smoothing=0.0, class_weight
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"label_smoothing={label_smoothing} is a share of probability: choose 0 <= label_smoothing < 1")
     if class_weights is not None:
-        if not isinstance(class_weights, type(targets)):
+        if not backend.is_array(class_weights):
             raise TypeError(f"class_weights is a {type(class_weights).__name__}: pass an array, it is a constant")
         if class_weights.shape != (n_classes,):
             raise ValueError(f"class_weights has shape {class_weights.shape}: one weight for each of {n_classes} classes")
@@ -94,6 +96,7 @@ def cross_entropy(logits, targets, ignore_index=-100, label_smoothing=0.0, class
     total = total + (total == 0)
 
     e = z - np.max(z, axis=-1, keepdims=True)
+    e[y == ignore_index] = 0.0                                                      # whatever stands there: 0 · ∞ is no number
     t_dot_s = at_target @ e[each_row, classes]
     if label_smoothing:
         t_dot_s = t_dot_s + at_all @ (e @ w)

@@ -71,7 +71,7 @@ def alibi_slopes(n_heads: int) -> np.ndarray:
 
     If H is no power of two: those of the next smaller power, then every second of twice as many.
 
-    Source: Press et al. 2022, §3; formula F6.
+    Raises ValueError for no heads. Source: Press et al. 2022, §3; formula F6.
     """
     if n_heads < 1:
         raise ValueError(f"{n_heads} heads have no slopes: take at least 1")
