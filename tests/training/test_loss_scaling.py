@@ -98,3 +98,10 @@ def test_one_answer_a_step_travels() -> None:
 def test_refused(bad: dict) -> None:
     with pytest.raises(ValueError, match="choose"):
         LossScaler(**bad)
+
+
+def test_a_gradient_that_is_never_finite_ends_the_run() -> None:
+    scaler = LossScaler()
+    with pytest.raises(FloatingPointError, match="not finite even at a scale of"):
+        for _ in range(100):
+            scaler.update(False)

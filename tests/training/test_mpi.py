@@ -180,3 +180,41 @@ def test_ranks_with_a_gpu_each_give_the_numbers_of_workers(tmp_path):
             found.append(dict(np.load(file)))
         for name, array in found[0].items():
             np.testing.assert_allclose(found[1][name], array, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("more", [[], ["--debug"]])
+def test_a_folder_that_cannot_be_written_ends_all_ranks(text, tmp_path, more):
+    (tmp_path / "file").write_text("")
+    code, out, err = ended(start(2, command(text, tmp_path / "file" / "run", *more)))
+    assert code != 0 and ("Traceback" in out + err) == bool(more) and "cannot be written to" in out + err
+
+
+def test_a_run_after_one_that_broke_is_as_any_other(tmp_path):
+    """The half pass that explains a NaN sends nothing, and what one rank alone finds wrong stops all."""
+    program = tmp_path / "again.py"
+    program.write_text(
+        "import sys\n"
+        "import numpy as np\n"
+        "from tests.training.support import config_of, model_of, objective_of, sources_of\n"
+        "from tinyllm.training import Causal, NonFiniteError, train\n"
+        "class Breaks(Causal):\n"
+        "    def loss(self, model, batch):\n"
+        "        return super().loss(model, batch) * np.float32('nan')\n"
+        "source, _ = sources_of('causal')\n"
+        "def run(objective, folder=None):\n"
+        "    model = model_of('causal')\n"
+        "    train(model, objective, source, None, config_of(steps=3), folder, progress=False)\n"
+        "    return b''.join(array.tobytes() for array in model.state_dict().values())\n"
+        "clean = run(Causal())\n"
+        "for objective, folder in ((Breaks(), None), (Causal(), sys.argv[1])):\n"
+        "    try:\n"
+        "        run(objective, folder)\n"
+        "    except (NonFiniteError, OSError):\n"
+        "        assert run(Causal()) == clean\n"
+        "    else:\n"
+        "        raise SystemExit('nothing broke')\n"
+        "print('the same', flush=True)\n"
+    )
+    (tmp_path / "file").write_text("")
+    code, out, err = ended(start(2, [sys.executable, str(program), str(tmp_path / "file" / "run")]))
+    assert (code, out.count("the same")) == (0, 2), err

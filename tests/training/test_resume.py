@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.support import KINDS, Breaking, config_of, model_of, objective_of, sources_of
-from tinyllm.training import Interrupted, TrainConfig, load_checkpoint, read_records, read_state, train
+from tests.training.support import KINDS, OBJECTIVES, Breaking, config_of, model_of, objective_of, sources_of
+from tinyllm.training import Contrastive, Interrupted, TrainConfig, load_checkpoint, read_records, read_state, train
 
 
 class Stopped(Exception):
@@ -175,3 +175,16 @@ def test_the_best_checkpoint_is_the_best(tmp_path):
     from tinyllm.training import Causal, evaluate
 
     assert evaluate(model, Causal(), sources_of("causal")[1].evaluation(), 2)["loss"] == history.best["loss"]
+
+
+def test_another_objective_or_other_frozen_parameters_are_refused(tmp_path, monkeypatch):
+    config = config_of()
+    run(tmp_path, "contrastive", config)
+    with monkeypatch.context() as now, pytest.raises(ValueError, match=r"told.temperature is 0.5 there, 0.1 here"):
+        now.setitem(OBJECTIVES, "contrastive", lambda: Contrastive(temperature=0.1))
+        run(tmp_path, "contrastive", config)
+    source, _ = sources_of("contrastive")
+    model = model_of("contrastive")
+    next(iter(model.parameters())).requires_grad = False
+    with pytest.raises(ValueError, match=r"frozen is \[\] there, \['"):
+        train(model, objective_of("contrastive"), source, None, config, tmp_path, progress=False)

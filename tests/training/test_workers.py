@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -69,6 +70,62 @@ def test_an_exception_of_a_worker_is_raised_as_itself(make):
         workers.of_all(work)
     with pytest.raises(ValueError, match="0 workers"):
         make(0)
+
+
+class Awkward(Exception):
+    """Pickles, and does not unpickle."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} in {where}")
+
+
+@needs_fork
+@pytest.mark.parametrize("error, raised, said", [
+    (EOFError("the file ended"), EOFError, "the file ended"),               # no sign that rank 0 is gone
+    (Awkward("a flaw", "the model"), RuntimeError, "Awkward: a flaw in the model"),
+])
+def test_any_exception_of_a_process_arrives_with_its_traceback(error, raised, said):
+    def fails_here(i: int) -> None:
+        if i == 1:
+            raise error
+
+    with pytest.raises(raised, match=said) as caught, Processes(2) as workers:
+        workers.of_all(fails_here)
+    assert "fails_here" in "".join(caught.value.__notes__)
+
+
+@needs_fork
+def test_a_process_that_cannot_be_started_leaves_none_behind(monkeypatch):
+    threads = [pool["num_threads"] for pool in threadpool_info()]
+    children = []
+
+    def fork() -> int:
+        if children:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        children.append(os.fork())
+        return children[0]
+
+    monkeypatch.setattr("tinyllm.training.workers.processes._fork", fork)
+    with pytest.raises(OSError, match=r"process 2 of 3 could not be started .*: take fewer workers, or threads"), Processes(3):
+        pass
+    with pytest.raises(ChildProcessError):
+        os.waitpid(children[0], 0)
+    assert [pool["num_threads"] for pool in threadpool_info()] == threads
+
+
+@needs_fork
+def test_after_training_the_weights_are_this_processs_own():
+    model = model_of("causal")
+    source, _ = sources_of("causal")
+    train(model, objective_of("causal"), source, None, config_of(workers=2, processes=True, steps=3), progress=False)
+    before = model.state_dict()
+    child = os.fork()
+    if not child:
+        for parameter in model.parameters():
+            parameter.data += 1.0
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
 
 
 @needs_fork

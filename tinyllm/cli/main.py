@@ -17,7 +17,7 @@ EPILOG = """\
 start here:
   tinyllm tour                                        all of it on real text, with a report, in minutes
   tinyllm pretrain                                    a causal model on Python's own documentation
-  tinyllm generate runs/pretrain --prompt "The"      what it learned
+  tinyllm generate runs/pretrain --prompt "The"       what it learned
   tinyllm finetune --from runs/pretrain               teach it to classify
   tinyllm fetch smollm2 && tinyllm chat smollm2       a real one, made by others
   tinyllm COMMAND --help                              options and examples
@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     args = parser(argv).parse_args(argv)
+    args.given = _given(args, argv)
     try:
         args.run(args)
         return 0
@@ -71,17 +72,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(args, error, WRONG_INPUT)
 
 
+def _given(args: argparse.Namespace, argv: Sequence[str]) -> set[str]:
+    """The options that stand on the command line, be it with their default values."""
+    options = argv[argv.index(args.command) + 1 :]
+    found = args.parser.parse_args(options, argparse.Namespace(**dict.fromkeys(vars(args))))       # None keeps defaults away
+    return {name for name, value in vars(found).items() if value is not None}
+
+
 def _say(args: argparse.Namespace, error: Exception, status: int) -> int:
     if args.debug:
         traceback.print_exception(error)
-        return status
     text = str(error)
     if isinstance(error, OSError) and error.filename is None and error.strerror:
         text = error.strerror                       # without "[Errno 28]"
     elif isinstance(error, KeyError):
         text = str(error.args[0])
     text = f"tinyllm {args.command}: error: {' '.join(text.split())}"
-    print(text, file=sys.stderr, flush=True)
+    if not args.debug:
+        print(text, file=sys.stderr, flush=True)
     if "mpi4py.MPI" in sys.modules:
         ranks.end_all(text, status)
     return status

@@ -1,7 +1,7 @@
-"""Training, in reading order: config (what a run is told), objectives (what is learned, a file each), trainer (the run), loop
-(its steps), workers (who shares them: threads, processes, machines), shards (how weights and gradients are divided), gradients,
-optimization, evaluation; then what a run leaves behind: run_folder, checkpoint, records, files; and what surrounds it: memory,
-progress, interruption; loss_scaling is for loops of one's own."""
+"""Training, in reading order: config (what a run is told), objectives (what is learned, a file each), corpora (texts for them),
+trainer (the run), loop (its steps), workers (who shares them: threads, processes, machines), shards (how weights and gradients
+are divided), gradients, optimization, evaluation; then what a run leaves behind: run_folder, checkpoint, records, history_html,
+files; and what surrounds it: memory, progress, interruption; loss_scaling is for loops of one's own."""
 
 from .config import TrainConfig
 from .objectives import (

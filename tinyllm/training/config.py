@@ -42,7 +42,7 @@ class TrainConfig:
     seed: int = 0
     """Of dropout. (The data's order has the data's seed, the first weights are the model's.)"""
     workers: int | None = None
-    """How many share each batch; None: one a core. The numbers of a run depend on it, in the last digits."""
+    """How many share each batch; None: one a core, at most 8, on a GPU one. It decides the last digits of a run's numbers."""
     processes: bool | None = None
     """Whether the workers are processes (faster, above all for small models) or threads. None: processes where that is safe."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -75,7 +75,7 @@ class TrainConfig:
         if self.min_lr is not None and self.min_lr > self.lr:
             raise ValueError(f"min_lr {self.min_lr} is above lr {self.lr}: the schedule falls, so take it below")
         if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers {self.workers}: take at least 1, or None for one a core")
+            raise ValueError(f"workers {self.workers}: take at least 1, or None for one a core, at most 8")
         if self.warmup is not None and not 0 <= self.warmup < self.steps:
             raise ValueError(f"warmup {self.warmup} of {self.steps} steps: take 0 to {self.steps - 1}")
         if not all(0 <= beta < 1 for beta in self.betas):

@@ -32,7 +32,7 @@ def part_gradient(
     """
     total = sum(objective.count(batch) for batch in batches)
     if not np.any(total):
-        raise ValueError(f"step {step}: no target in the batch counts, so there is nothing to learn from it")
+        raise ValueError(f"step {step + 1}: no target in the batch counts, so there is nothing to learn from it")
     loss: Any = 0.0
     for b, batch in enumerate(batches):
         if b == len(batches) - 1:

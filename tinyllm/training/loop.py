@@ -27,7 +27,8 @@ from .workers import Workers
 
 
 class TrainSource(Protocol):
-    """Batches to learn from: a pure function of the step."""
+    """Batches to learn from: a pure function of the step. Processes share the position in an open file: to read from one, use
+    np.memmap or os.pread."""
 
     def batch(self, step: int) -> Batch: ...
 
@@ -101,9 +102,9 @@ class Loop:
         self.window = [self.window[0] + loss, self.window[1] + 1]
         return {"step": self.step, "split": "train", "loss": loss, "lr": config.lr * rate, "gradient_norm": norm}
 
-    def _gradient(self, batches: list[Batch], worker: int) -> tuple[Any, np.ndarray]:
+    def _gradient(self, batches: list[Batch], worker: int, send: bool = True) -> tuple[Any, np.ndarray]:
         """A worker's loss, and which parameters have a gradient from it."""
-        gradient = self.shards.gradient(worker)
+        gradient = self.shards.gradient(worker, send)
         with precision(self.config.precision):
             loss = part_gradient(
                 self.model, self.objective, batches, worker, self.workers.n, self.config.seed, self.step, gradient
@@ -117,7 +118,7 @@ class Loop:
         def watched(worker: int) -> str:
             try:
                 with detect_anomaly():
-                    self._gradient(batches, worker)
+                    self._gradient(batches, worker, send=False)     # it may stop half-way
             except FloatingPointError as error:
                 return str(error)
             return ""
@@ -140,9 +141,10 @@ class Loop:
     # ------------------------------------------------------------ held-out data
 
     def evaluate(self, valid_source: ValidSource) -> Record:
-        """The metrics now. Afterwards `history.best` is this record if none before was better."""
+        """The metrics now. Afterwards `history.best` is this record if it is better than all before."""
         began = time.perf_counter()
         metrics = evaluate(self.model, self.objective, valid_source.evaluation(), self.workers)
+        metrics = {name: value.item() if isinstance(value, np.generic) else value for name, value in metrics.items()}
         self.since += time.perf_counter() - began           # tokens a second are those of training
         record: Record = {"step": self.step, "split": "valid", **metrics}
         watch, best = self.objective.watch, self.history.best
@@ -199,9 +201,11 @@ def identity(model: Any, objective: Objective, train_source: TrainSource, config
     last = config.steps * config.accumulation - 1
     return {
         "objective": type(objective).__name__,
+        "told": {name: value for name, value in vars(objective).items() if isinstance(value, int | float | str)},
         "train": config.what_decides_the_numbers(),
         "model": model_config(model),
         "parameters": {name: list(parameter.shape) for name, parameter in model.named_parameters()},
+        "frozen": [name for name, parameter in model.named_parameters() if not parameter.requires_grad],
         "data": fingerprint(train_source.batch(i * last // 8) for i in range(9)),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..optim import Optimizer
 
-LARGEST = 2.0**24
+LARGEST, SMALLEST = 2.0**24, 2.0**-24
 
 
 class LossScaler:
@@ -20,14 +20,15 @@ class LossScaler:
         moved = scaler.step(optimizer)
 
     float16 has nothing between 0 and 6e-8; gradients of a mean over thousands of tokens lie there. Multiplying the loss by s
-    multiplies all of them, by the chain rule, and s is a power of two, so multiplying and dividing lose no digit. Too large an
+    multiplies all of them, by the chain rule; with a power of two for s, multiplying and dividing lose no digit. Too large an
     s overflows: then the gradient is infinite, the step is skipped and s halved. After `patience` good steps in a row it is
     doubled, up to 2²⁴: s stays near the largest that fits.
 
     Whether a gradient is finite is a question the host waits for: one transfer a step on a GPU. bfloat16 has float32's range
     and needs none of this.
 
-    Raises ValueError for a scale or patience that is not positive. Source: Micikevicius et al. 2018, §3.2.
+    Raises ValueError for a scale or patience that is not positive, or a scale above 2²⁴.
+    Source: Micikevicius et al. 2018, §3.2.
     """
 
     def __init__(self, scale: float = 2.0**16, patience: int = 2000) -> None:
@@ -61,10 +62,18 @@ class LossScaler:
         return bool(finite)
 
     def update(self, finite: bool) -> None:
-        """Halve s after a step that overflowed, double it after `patience` that did not."""
+        """Halve s after a step that overflowed, double it after `patience` that did not.
+
+        Raises FloatingPointError below 2⁻²⁴: what is infinite then is so without any scale.
+        """
         self.good_steps = self.good_steps + 1 if finite else 0
         if not finite:
             self.scale /= 2.0
+            if self.scale < SMALLEST:
+                raise FloatingPointError(
+                    f"gradients are not finite even at a scale of {self.scale:.1g}: the loss itself is broken; "
+                    "detect_anomaly() names the operation"
+                )
         elif self.good_steps == self.patience:
             self.scale, self.good_steps = min(2.0 * self.scale, LARGEST), 0
 

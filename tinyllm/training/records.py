@@ -81,7 +81,7 @@ def read_records(path: Path | str, through: int | None = None) -> list[Record]:
     for number, line in enumerate(lines[:-1], start=1):     # what follows the last line end is empty or cut short
         try:
             record = json.loads(line)
-            if through is None or record["step"] <= through:
+            if record["split"] in ("train", "valid") and (through is None or record["step"] <= through):
                 records.append(record)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}, line {number} is no record ({error}): restore the file or delete the line") from error

@@ -16,6 +16,8 @@ from .config import TrainConfig
 from .files import settle
 from .records import History
 
+NEWER = ("told", "frozen")      # in an identity: runs older than these are not asked for them
+
 
 class RunFolder:
     """`identity` says what the run is: a checkpoint of another is refused."""
@@ -46,7 +48,7 @@ class RunFolder:
             step = read_state(self.last)["step"]
             raise FileExistsError(f"{self.path} holds a run (step {step}): go on with it (resume), or choose another folder")
         checkpoint = load_checkpoint(self.last)
-        made_with = checkpoint.state["identity"]
+        made_with = {name: self.identity[name] for name in NEWER} | checkpoint.state["identity"]
         made_with["train"] = {**TrainConfig().what_decides_the_numbers(), **made_with["train"]}     # choices newer than the run
         differences = list(_differences(made_with, self.identity))
         if differences:

@@ -27,10 +27,12 @@ class Shards:
     In `data` they stand shard by shard, in each shard group by group as the optimiser has them, in each group in the model's
     order. `places[i]` are the optimiser's places of shard i, `parts[i]` is where it stands.
 
-    Raises TypeError for parameters of several dtypes.
+    Raises ValueError where there is none to train, TypeError for parameters of several dtypes.
     """
 
     def __init__(self, parameters: Sequence[Parameter], optimizer: Optimizer, workers: Workers) -> None:
+        if not parameters:
+            raise ValueError("no parameter is to be trained: set requires_grad=True on some")
         dtypes = {str(parameter.dtype) for parameter in parameters}
         if len(dtypes) != 1:
             raise TypeError(f"the parameters to train are of {', '.join(sorted(dtypes))}: bring the model to one dtype")
@@ -65,9 +67,14 @@ class Shards:
         self.workers.same(self.data)
         self.optimizer.keep([place for worker in self.workers.mine for place in self.places[worker]])
 
-    def gradient(self, worker: int) -> Gradient:
-        """Where a worker of this process writes the gradient of its part of the batch."""
-        return Gradient(self, worker)
+    def gradient(self, worker: int, send: bool = True) -> Gradient:
+        """Where a worker of this process writes the gradient of its part of the batch, and from where it is sent, or not."""
+        return Gradient(self, worker, send)
+
+    def end(self) -> None:
+        """The model's arrays are its own again, no more views of one that other processes may see."""
+        for parameter in self.parameters:
+            parameter.data = parameter.data.copy()
 
     def sum(self, worker: int, taken: np.ndarray) -> Any:
         """Give each parameter of a shard its gradient, summed over the workers; the answer is the shard's squared length.
@@ -100,12 +107,12 @@ class Shards:
 class Gradient:
     """One worker's row: gradients are written into it as a backward pass hands them out, and need not be kept elsewhere."""
 
-    def __init__(self, shards: Shards, worker: int) -> None:
+    def __init__(self, shards: Shards, worker: int, send: bool) -> None:
         self.shards = shards
         self.views = shards.views(worker)
         self.taken = np.zeros(len(shards.parameters), np.bool_)     # who has a gradient
         self.missing: dict[int, int] = {}       # in the last pass: parameters that each bucket waits for
-        self.sent = 0
+        self.sent = 0 if send else len(shards.buckets)
 
     def last_pass(self) -> None:
         """From now on a gradient is final when it is added, so a full bucket may be sent."""

@@ -42,10 +42,16 @@ def train(
     Raises NonFiniteError; Interrupted after Ctrl-C or SIGTERM, all saved; OSError that says what could not be written
     and what is intact; ValueError for a checkpoint that is damaged or of another run.
     """
-    home = None
+    home, start, error = None, None, None
     if folder is not None and first_rank():
         home = RunFolder(Path(folder), identity(model, objective, train_source, config))
-    start = of_first_rank(home.start(resume, config.workers) if home is not None else None)
+        try:
+            start = home.start(resume, config.workers)
+        except (OSError, ValueError) as problem:
+            error = problem
+    start, error = of_first_rank((start, error))    # so that all ranks stop, or none
+    if error is not None:
+        raise error
     n = config.workers if start is None else start.state["workers"]
     workers = choose_workers(n, config.processes, model.device)
     loop = Loop(model, objective, train_source, valid_source, config, workers)
@@ -54,6 +60,7 @@ def train(
     keep_freed_memory()
     was_training = model.training
     with ExitStack() as at_the_end:
+        at_the_end.callback(loop.shards.end)
         at_the_end.enter_context(workers)           # from here on several processes may do all that follows
         home = home if workers.rank == 0 else None
         records = at_the_end.enter_context(Records(home.metrics if home else None, loop.step, loop.history))

@@ -29,9 +29,9 @@ def default_workers() -> int:
 def choose_workers(n: int | None = None, processes: bool | None = None, device: str = "cpu") -> Workers:
     """The workers of a run: MPI's ranks where mpiexec started it, else n processes or threads of this machine.
 
-    n None: one a core, and one for a model on a GPU, which a split batch would only slow down. processes None: where forking
-    is safe, on Linux in a program without other threads; in a notebook, which has them, and elsewhere threads. The numbers
-    are the same bits.
+    n None: one a core, at most 8, and one for a model on a GPU, which a split batch would only slow down. processes None: where
+    forking is safe, on Linux in a program without other threads; in a notebook, which has them, and elsewhere threads. The
+    numbers are the same bits, but for NCCL's, which adds in an order of its own.
 
     Raises what `Processes` and `Ranks` raise.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,6 +112,5 @@ def _mpi() -> Any:
 
 
 def _say_and_end(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    sys.__excepthook__(kind, error, trace)
-    sys.stderr.flush()
+    traceback.print_exception(kind, error, trace, file=sys.__stderr__)      # sys.stderr may be silenced in all ranks but one
     end_all_ranks(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -31,6 +32,10 @@ class _Failure:
     """What a process sends instead of a value when it fails."""
 
     error: BaseException
+
+
+class _FirstGone(Exception):
+    """Rank 0 is gone: nobody is left to hear anything."""
 
 
 class Processes(Workers):
@@ -60,7 +65,12 @@ class Processes(Workers):
             stream.flush()                      # what waits to be written would be written by each of them
         for rank in range(1, self.n):
             mine, theirs = Pipe()
-            child = _fork()
+            try:
+                child = _fork()
+            except OSError as error:
+                self.__exit__(type(error), error, error.__traceback__)
+                message = f"process {rank} of {self.n} could not be started ({error.strerror}): take fewer workers, or threads"
+                raise OSError(error.errno, message) from error
             if not child:
                 for other in (*self._others, mine):
                     other.close()               # a pipe ends when the last who holds it lets go
@@ -87,8 +97,11 @@ class Processes(Workers):
 
     def collect(self, value: Any) -> list[Any]:
         if self._first is not None:
-            self._first.send(value)
-            values: list[Any] = self._first.recv()
+            try:
+                self._first.send(value)
+                values: list[Any] = self._first.recv()
+            except (EOFError, OSError) as error:
+                raise _FirstGone from error
             return values
         values = [value]
         for rank, other in enumerate(self._others, 1):
@@ -143,12 +156,13 @@ def _fork() -> int:
 
 def _leave(first: Connection, error: BaseException | None) -> None:
     """End this process: nothing that its parent set up must be torn down twice."""
-    if error is not None and not isinstance(error, EOFError | BrokenPipeError | ConnectionError):
-        error.add_note("".join(traceback.format_exception(error)))
+    if error is not None and not isinstance(error, _FirstGone):
+        where = "".join(traceback.format_exception(error))
         try:
-            first.send(_Failure(error))
-        except OSError:                         # rank 0 is gone
-            pass
+            pickle.loads(pickle.dumps(error))
         except Exception:                       # it does not travel
-            first.send(_Failure(RuntimeError(f"{type(error).__name__}: {error}")))
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        error.add_note(where)
+        with contextlib.suppress(OSError):
+            first.send(_Failure(error))
     os._exit(0 if error is None else 1)
