@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import SMALL
 from tinyllm.cli import main
+from tinyllm.cli.main import parser
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 2) -> str:
@@ -118,6 +119,8 @@ def test_a_run_is_not_overwritten_nor_changed_on_the_way(capsys, causal_run, tex
     common = ("pretrain", "--text", text, "--out", causal_run)
     assert "holds a run: go on with it by --resume, or choose another --out" in refused(capsys, *common)
     assert "--lr 0.1 differs from the run's 0.005" in refused(capsys, *common, "--resume", "--lr", 0.1)
+    default = parser(["pretrain"]).parse_args(["pretrain"]).batch       # as good as another number, where it is given
+    assert f"--batch {default} differs from the run's 4" in refused(capsys, *common, "--resume", "--batch", default)
     assert before == {path: path.read_bytes() for path in causal_run.rglob("*") if path.is_file()}
 
 
@@ -125,9 +128,13 @@ def test_a_text_that_changed_since(capsys, tmp_path, text):
     file, run = tmp_path / "book.txt", tmp_path / "run"
     file.write_text(text.read_text())
     assert main(["pretrain", "--text", str(file), "--tokenizer", "char", *SMALL, "--out", str(run)]) == 0
+    moved = file.rename(tmp_path / "moved.txt")
+    assert main(["pretrain", "--out", str(run), "--text", str(moved), "--resume", "--quiet"]) == 0
+    moved.rename(file)
     file.write_text(text.read_text().replace("the", "teh"))
     assert "is not what" in refused(capsys, "evaluate", run)
     assert "is not what" in refused(capsys, "pretrain", "--out", run, "--resume", "--quiet")
+    assert "is not what" in refused(capsys, "pretrain", "--out", run, "--text", file, "--resume", "--quiet")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "state.json", "config.json"])
@@ -164,10 +171,11 @@ def test_an_output_that_cannot_be_written(capsys, tmp_path, text):
         (["--temperature", "0"], "greedy=True"), (["--top-k", "0"], "top_k 0"), (["--top-p", "2"], "top_p 2"),
         (["--repetition-penalty", "0"], "repetition_penalty 0"), (["--tokens", "-1"], "max_new_tokens -1"),
         (["--samples", "0"], "n_samples 0"), (["--stop", ""], "empty stop"), (["--seed", "-1"], "-1"),
+        (["--beams", "-1"], "--beams -1: keep at least 1"),
     ],
 )
 def test_generate(capsys, causal_run, options, message):
-    assert message in refused(capsys, "generate", causal_run, *options)
+    assert message in refused(capsys, "generate", causal_run, "--prompt", "the", *options)
 
 
 def test_a_rate_that_breaks_the_numbers_says_where(capsys, tmp_path, text):

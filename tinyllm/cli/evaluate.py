@@ -27,7 +27,7 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
     command.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights")
     command.add_argument("--text", metavar="FILE", help="a pretrained model: another text, all of it")
     command.add_argument("--data", metavar="FILE", help="a fine-tuned model: another file with the run's columns, all of it")
-    command.add_argument("--workers", type=int, metavar="N", help="threads (default: one a core)")
+    command.add_argument("--workers", type=int, metavar="N", help="threads (default: one a core, at most 8)")
     command.add_argument("--json", action="store_true", help="one JSON object, for programs")
     return command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ examples:
   tinyllm generate runs/translation --source "the girls called a dog" --beams 4 --tree search.png
 """
 BEAMS = 4
+ESCAPED, ESCAPES = re.compile(r"\\[nt\\]"), {r"\n": "\n", r"\t": "\t", "\\\\": "\\"}      # in --stop
 
 
 def add_command(commands: Any) -> argparse.ArgumentParser:
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"{holds} goes on with a prompt: give --prompt, no --source")
         prompt = args.prompt if args.prompt is not None else _beginning(args.model, tokenizer)
         beams = args.beams or 0
+    if beams < 0:
+        raise ValueError(f"--beams {beams}: keep at least 1 text, or 0 to draw instead of searching")
     if beams:
         _search(args, model, tokenizer, prompt, beams)
     elif args.tree is not None:
@@ -74,12 +78,13 @@ def _draw(args: argparse.Namespace, model: Any, tokenizer: Any, prompt: str) -> 
 
     how = {
         **options.sampling(args), "seed": secrets.randbits(32) if args.seed is None else args.seed,
-        "stop": [text.encode().decode("unicode_escape") if "\\" in text else text for text in args.stop],
+        "stop": [ESCAPED.sub(lambda found: ESCAPES[found[0]], text) for text in args.stop],
     }
     shown = "" if args.source is not None else prompt.lstrip("\n")
     if args.samples == 1:
+        pieces = stream_text(model, tokenizer, prompt, args.tokens, **how)      # bad options raise before anything is shown
         sys.stdout.write(shown)
-        for piece in stream_text(model, tokenizer, prompt, args.tokens, **how):
+        for piece in pieces:
             sys.stdout.write(piece)
             sys.stdout.flush()
         print()

@@ -75,7 +75,7 @@ def add_training(command: argparse.ArgumentParser, small_lr: float = LR, **defau
     add("accumulation", int, "batches for each update", "N")
     add("patience", int, "stop after so many evaluations without a new best, 0: never", "N")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights, the data's order, dropout")
-    group.add_argument("--workers", type=int, metavar="N", help="how many share a batch (default: one a core)")
+    group.add_argument("--workers", type=int, metavar="N", help="how many share a batch (default: a core each, at most 8)")
     group.add_argument(
         "--worker-kind", choices=("processes", "threads"), help="what they are (default: processes where that is safe)"
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 LARGEST_CONFIG = 1 << 20
-NOT_OPTIONS = {"command", "run", "parser", "debug", "resume", "quiet"}
+NOT_OPTIONS = {"command", "run", "parser", "debug", "resume", "quiet", "given"}
 WORKERS = ("workers", "worker_kind")        # may be others when a run goes on
 PATHS = ("text", "table", "code", "data", "from_run")
 
@@ -67,7 +67,7 @@ def open_run(folder: str | Path) -> Run:
         config = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
-    if not isinstance(config, dict) or not isinstance(config.get("options"), dict) or "command" not in config:
+    if not isinstance(config, dict) or not isinstance(config.get("options"), dict) or not {"command", "data"} <= config.keys():
         raise ValueError(f"{file} is not the config of a run: give the --out folder of pretrain or finetune")
     return Run(path, config)
 
@@ -75,8 +75,8 @@ def open_run(folder: str | Path) -> Run:
 def resumed(args: argparse.Namespace) -> argparse.Namespace:
     """The options, paths made absolute. With --resume and a run in --out: that run's, so that only --out must be given again.
 
-    Raises ValueError for an option that is given and differs, for a run that goes on cannot change; FileExistsError for a run
-    in --out without --resume.
+    Workers may be others. Data may lie elsewhere now, if it is the same (`check_data`). Raises ValueError for any other option
+    that is given and differs, for a run that goes on cannot change; FileExistsError for a run in --out without --resume.
     """
     for name in PATHS:
         given = getattr(args, name, None)
@@ -93,14 +93,14 @@ def resumed(args: argparse.Namespace) -> argparse.Namespace:
         kind = run.config["command"]
         raise ValueError(f"{args.out} is a run of {kind}: go on with `tinyllm {kind} --resume`")
     before = run.config["options"]
-    for name, value in options_of(args).items():
-        if value not in (before.get(name), args.parser.get_default(name)) and name not in ("out", *WORKERS):
+    given = {name: value for name, value in options_of(args).items() if name in args.given and name != "out"}
+    for name, value in given.items():
+        if value != before.get(name) and name not in (*WORKERS, *PATHS):
             raise ValueError(
                 f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start "
                 "another run with another --out"
             )
-    workers = {name: getattr(args, name) for name in WORKERS if getattr(args, name) is not None}
-    return argparse.Namespace(**{**vars(args), **before, **workers, "out": args.out})
+    return argparse.Namespace(**{**vars(args), **before, **given, "out": args.out})
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
