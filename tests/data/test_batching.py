@@ -40,6 +40,12 @@ def test_padding_refuses(rows, max_length, message):
         pad_batch(rows, 0, max_length)
 
 
+@pytest.mark.parametrize("rows", [[[1.7, 2.2]], [1, 2], ["ab"], [[[1], [2]]]])
+def test_padding_refuses_what_is_no_row_of_ids(rows):
+    with pytest.raises(TypeError, match=r"row 0 has shape .* give token ids, shape \(T,\)"):
+        pad_batch(rows, 0)
+
+
 @given(st.integers(1, 12), st.integers(1, 15))
 def test_parts_are_contiguous_equal_and_together_the_batch(rows, n):
     batch = {"ids": np.arange(rows * 3).reshape(rows, 3), "labels": np.arange(rows) * 10}

@@ -20,13 +20,14 @@ def pad_batch(
     T is the longest row's length, at most max_length; a longer row loses its end. The mask, not the id, says what is
     padding: a tokenizer may use pad_id for a real token.
 
-    Raises ValueError for no rows, an empty row (a mean over its tokens would be 0/0) and a max_length below 1.
+    Raises ValueError for no rows, an empty row (a mean over its tokens would be 0/0) and a max_length below 1, TypeError for
+    what is no row of integers.
     """
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length {max_length} leaves no token: take at least 1")
     if len(rows) == 0:
         raise ValueError("a batch of no rows: give at least one")
-    cut = [np.asarray(row)[:max_length] for row in rows]
+    cut = [_ids(np.asarray(row), f"row {i}")[:max_length] for i, row in enumerate(rows)]
     lengths = np.array([len(row) for row in cut])
     if not lengths.all():
         raise ValueError(f"row {int(lengths.argmin())} has no tokens: drop it, or give its text a start token")
@@ -54,11 +55,15 @@ def check_rows(
     if not arrays:
         raise ValueError(f"no {what}s: give at least one")
     for i, row in enumerate(arrays):
-        if len(row) == 0:
+        if len(_ids(row, f"{what} {i}")) == 0:
             raise ValueError(f"{what} {i} has no tokens: drop it, or give its text a start token")
-        if row.ndim != 1 or not np.issubdtype(row.dtype, np.integer):
-            raise TypeError(f"{what} {i} has shape {row.shape} and type {row.dtype}: give token ids, shape (T,)")
     return arrays
+
+
+def _ids(row: np.ndarray, name: str) -> np.ndarray:
+    if row.ndim != 1 or (row.size and not np.issubdtype(row.dtype, np.integer)):
+        raise TypeError(f"{name} has shape {row.shape} and type {row.dtype}: give token ids, shape (T,)")
+    return row
 
 
 def split_batch(batch: Batch, n: int) -> list[Batch]:

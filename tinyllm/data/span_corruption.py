@@ -126,7 +126,7 @@ def noise_amount(length: int, p: float, mean_span: float) -> tuple[int, int]:
     At least one token is hidden and one stays; between two spans stays at least one.
     """
     if length < 2 or not 0 < p < 1 or mean_span < 1:
-        raise ValueError(f"length {length}, p {p}, mean_span {mean_span}: at least 2, between 0 and 1, at least 1")
+        raise ValueError(f"length {length}, p {p}, mean_span {mean_span}: at least 2, above 0 and below 1, at least 1")
     hidden = min(max(round(length * p), 1), length - 1)
     return hidden, min(max(round(hidden / mean_span), 1), hidden, length - hidden + 1)
 

@@ -7,9 +7,9 @@ from .adam import Adam, AdamW
 from .muon import Muon, muon_groups, orthogonalized
 from .groups import decay_groups
 from .clip import clip_grad_norm
-from .schedules import Schedule, constant, warmup_cosine, warmup_linear
+from .schedules import Schedule, warmup_cosine, warmup_linear
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Muon", "muon_groups", "orthogonalized", "decay_groups", "clip_grad_norm", "Schedule",
-    "constant", "warmup_cosine", "warmup_linear",
+    "warmup_cosine", "warmup_linear",
 ]

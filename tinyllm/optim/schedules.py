@@ -13,11 +13,6 @@ from collections.abc import Callable
 Schedule = Callable[[int], float]
 
 
-def constant() -> Schedule:
-    """1 at every step."""
-    return lambda step: 1.0
-
-
 def warmup_cosine(warmup: int, total: int, floor: float = 0.1) -> Schedule:
     """Up in a line to 1 at step `warmup`, then half a cosine down to `floor` at step `total`, and there from then on.
 
