@@ -162,9 +162,11 @@ assert (with_host_ids - travelled).total() == 3
 # `loss.item()`: a Python float lives on the host. It is four bytes, and that is not the point. A GPU works *behind*: the
 # host hands in one order after another and goes on without waiting. To answer `.item()`, it must wait until all orders
 # before it are done, and then the GPU waits for new ones. One such wait a step is fair; one for each number is not. The
-# other lines are the library's checks: is every id within the vocabulary, is every target a class? Their answers are needed
-# on the host too: five short answers a step, the price of an error message instead of garbage. The second run left the ids
-# on the host. The losses are the same, and one more line appears: the ids themselves travel, once a step.
+# answers called `int()` are the library's checks: is every id within the vocabulary, is every target a class? Smallest and
+# largest of each are needed on the host: four short answers a step, the price of an error message instead of garbage. The
+# fifth is the embedding's way back, which asks how many different ids there were: the size of its result depends on the
+# numbers. The second run left the ids on the host. The losses are the same, and one more line appears: the ids themselves
+# travel, once a step.
 #
 # A GPU may be spared these answers too. For its arrays the library has the hot formulas once more, as programs of CUDA's own
 # language ([tinyllm/functional/cuda](../tinyllm/functional/cuda/__init__.py)). There the host does not look: a wrong id
@@ -251,7 +253,8 @@ viz.lines({"measured, n = 4 … 1024": measured, "roofline": roof}, "operations 
 #
 # - **Large arrays, few calls.** Batch the texts; make heads one array (lesson 13), not a loop.
 # - **Fuse.** The softmax above was five calls, and each reads and writes all of its array. Done as one, the array is read
-# once and written once. The library's twins do that on the CPU, its CUDA kernels on a GPU.
+# once and written once. The library's CUDA kernels come near that on a GPU; on the CPU its twins save arrays and nodes of the
+# graph, and some work on tiles that stay in the cache (lesson 35).
 # - **A bigger chip does not help small work.**
 #
 # For comparison, a data sheet (NVIDIA H100 SXM, 2023; top speeds that real programs approach, not reach):
@@ -400,7 +403,7 @@ assert plain == 0 and abs(np.float32(scaled) / scale / gradient - 1) < 0.01
 # $e^{12}$ is 162,755, beyond float16's largest number, 65,504. The shift of lesson 8 is no luxury. And multiplying the
 # *loss* by 1024 multiplies every gradient by 1024 (the chain rule is linear), which lifts them out of the hole; dividing
 # them in float32 afterwards brings them back. That is **loss scaling** (Micikevicius et al. 2018, §3.2). The library's own
-# promise, that float32 stays float32 and float16 gives float16, is tested in
+# promise, that float32 stays float32, is tested in
 # [tests/functional/test_dtypes.py](../tests/functional/test_dtypes.py) and
 # [tests/models/test_precision.py](../tests/models/test_precision.py).
 

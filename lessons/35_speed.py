@@ -180,8 +180,8 @@ fig
 
 # %% [markdown]
 # Products grow with the square of the width, all else with the width itself. So a wide model is close to its floor by
-# nature, and a narrow one pays for everything else. The same measurement, over more models and with a run's optimiser, is
-# [tests/benchmarks/sections/shares.py](../tests/benchmarks/sections/shares.py).
+# nature, and a narrow one pays for everything else. The same measurement, on two models of the benchmarks and with a run's
+# optimiser, is [tests/benchmarks/sections/shares.py](../tests/benchmarks/sections/shares.py).
 #
 # Note what the picture says about effort. If norms are 8 percent of a step, a norm that costs nothing saves 8 percent. Let
 # a part have the share $s$ of the time and become $k$ times faster; the rest stays:
@@ -905,8 +905,8 @@ viz.histogram(spread, "B's time over A's", "Whoever is measured last is slow", b
 # %% tags=["varies"]
 report = lesson.folder.parent / "tests" / "benchmarks" / "results" / "training_step.md"
 if report.exists():
-    lines = [line for line in report.read_text(encoding="utf-8").splitlines() if line.strip()]
-    print("\n".join(line[:120] for line in lines[:20]))
+    _, *parts = report.read_text(encoding="utf-8").split("\n## ")
+    print(*(part for part in parts if part.startswith(("S:", "M:"))), sep="\n")
 else:
     print("nothing was measured here yet: make bench ARGS=training")
 
