@@ -136,12 +136,12 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
         e = scores(rows, seen)
         top = np.max(e, axis=-2, keepdims=True)                                     # (B, H, 1, queries)
         if hidden is not None or bias is not None:
-            top[top == -math.inf] = 0.0                                             # sees nothing: E is 0
+            np.copyto(top, 0.0, where=top == -math.inf)                             # sees nothing: E is 0
         e -= top
         np.exp(e, out=e)
         total = ones(seen, e) @ e                                                   # (B, H, queries)
         if hidden is not None or bias is not None:
-            total[total == 0.0] = math.inf
+            np.copyto(total, math.inf, where=total == 0.0)
         sums[..., rows] = total
         np.matmul(_t(e), v[..., :seen, :], out=out[..., rows, :])
         blocks.append((rows, seen, top, e if kept else None))

@@ -96,7 +96,7 @@ def cross_entropy(logits, targets, ignore_index=-100, label_smoothing=0.0, class
     total = total + (total == 0)
 
     e = z - np.max(z, axis=-1, keepdims=True)
-    e[y == ignore_index] = 0.0                                                      # whatever stands there: 0 · ∞ is no number
+    np.copyto(e, 0.0, where=(y == ignore_index)[:, None])                           # whatever stands there: 0 · ∞ is no number
     t_dot_s = at_target @ e[each_row, classes]
     if label_smoothing:
         t_dot_s = t_dot_s + at_all @ (e @ w)
