@@ -180,7 +180,7 @@ def test_the_best_checkpoint_is_the_best(tmp_path):
 def test_another_objective_or_other_frozen_parameters_are_refused(tmp_path, monkeypatch):
     config = config_of()
     run(tmp_path, "contrastive", config)
-    with monkeypatch.context() as now, pytest.raises(ValueError, match=r"told.temperature is 0.5 there, 0.1 here"):
+    with monkeypatch.context() as now, pytest.raises(ValueError, match=r"settings.temperature is 0.5 there, 0.1"):
         now.setitem(OBJECTIVES, "contrastive", lambda: Contrastive(temperature=0.1))
         run(tmp_path, "contrastive", config)
     source, _ = sources_of("contrastive")

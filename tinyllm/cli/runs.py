@@ -95,7 +95,8 @@ def resumed(args: argparse.Namespace) -> argparse.Namespace:
     before = run.config["options"]
     given = {name: value for name, value in options_of(args).items() if name in args.given and name != "out"}
     for name, value in given.items():
-        if value != before.get(name) and name not in (*WORKERS, *PATHS):
+        moved = name in PATHS and (name != "from_run" or not Path(str(before.get(name))).exists())
+        if value != before.get(name) and name not in WORKERS and not moved:
             raise ValueError(
                 f"--{name.replace('_', '-')} {value} differs from the run's {before.get(name)}: leave it out, or start "
                 "another run with another --out"

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ..nn import evaluation
 from . import sampling
 from .beam_tree import BeamNode, BeamTree
 from .next_logits import NextLogits, next_logits, next_logits_of
@@ -126,14 +125,13 @@ class _Search:
     def run(self) -> list[list[Hypothesis]]:
         text = self.following.begin                                             # (n, T), the live texts of all sources
         live = [_Live(source, [], 0.0) for source in range(len(text))]
-        with evaluation(self.following.model):
-            while True:
-                log_p = sampling.log_probabilities(self.following(text))        # (n, V)
-                rows, live = self._step(live, log_p)
-                if not live:
-                    break
-                self.following.select(rows)
-                text = np.column_stack([text[rows], [one.ids[-1] for one in live]])
+        while True:
+            log_p = sampling.log_probabilities(self.following(text))            # (n, V)
+            rows, live = self._step(live, log_p)
+            if not live:
+                break
+            self.following.select(rows)
+            text = np.column_stack([text[rows], [one.ids[-1] for one in live]])
         if self.tree is not None:
             self.tree.answers = [node for _, node in self.found[0] if node is not None]
         return [[hypothesis for hypothesis, _ in found] for found in self.found]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..nn import evaluation
 from .chat_template import ChatTemplate, encode_chat
 from .generate import Sampling
 from .next_logits import Reader
@@ -37,7 +36,6 @@ class Conversation:
         self.sampling = Sampling(greedy=True) if sampling is None else sampling
         self.system = system
         self._chance = np.random.default_rng(seed)
-        self._without_dropout = evaluation(model)
         self.reset()
 
     def reset(self) -> None:
@@ -48,7 +46,8 @@ class Conversation:
         self._ids: list[int] = []                       # what the cache holds
 
     def ask(self, content: str, max_new_tokens: int = 512) -> Generator[str]:
-        """The model's answer in pieces, each as soon as it is certain. Where the caller stops, the answer ends.
+        """The model's answer in pieces, each as soon as it is certain. Where the caller stops, the answer ends; ask the next
+        question only then.
 
         Raises ValueError for a message that does not fit into the context by itself, or that the template refuses.
         """
@@ -102,7 +101,6 @@ class Conversation:
             known += 1
         self._cache.crop(known)
         self._ids = ids[:known]                         # right even where Ctrl-C comes in the middle of what follows
-        with self._without_dropout:
-            logits = read(np.array([ids[known:]]), self._cache)
+        logits = read(np.array([ids[known:]]), self._cache)
         self._ids = list(ids)
         return int(self.sampling.choose(logits, np.array([ids]), np.array([self._chance.random()]))[0])

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..nn import evaluation
 from . import sampling
 from .next_logits import NextLogits, next_logits, next_logits_of
 from .stops import StopFilter
@@ -155,14 +154,12 @@ def _steps(
     rows = np.repeat(np.arange(begun), n_samples)
     text = np.empty((len(rows), length + n_steps), np.int64)
     text[:, :length] = following.begin[rows]
-    without_dropout = evaluation(following.model)
     for t in range(length, length + n_steps):
-        with without_dropout:
-            if t == length:                             # read once for all samples
-                logits = following(following.begin)[rows]                       # (n, V)
-                following.select(rows)
-            else:
-                logits = following(text[:, :t])
+        if t == length:                                 # read once for all samples
+            logits = following(following.begin)[rows]                           # (n, V)
+            following.select(rows)
+        else:
+            logits = following(text[:, :t])
         u = np.array([rng.random() for rng in chance])
         token = how.choose(logits, text[:, :t], u)
         text[:, t] = token

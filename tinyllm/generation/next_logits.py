@@ -1,4 +1,4 @@
-"""What gives the next logits: all that writing a text, or searching for one, asks of a model.
+"""What gives the next logits: all that writing a text, or searching for one, asks of a model. Dropout is off meanwhile.
 
 A causal model goes on from the text itself, with a window of its latest tokens; an encoder-decoder reads a source once
 and goes on from what it has written about it. Both keep keys and values of what they read before (KV cache).
@@ -15,14 +15,13 @@ from .. import backend
 from ..autograd import modes
 from ..autograd.modes import no_grad
 from ..functional.precision import precision_in_force
-from ..nn import KVCache
+from ..nn import KVCache, evaluation
 from .one_token import OneToken, has_twin
 
 
 class NextLogits(Protocol):
     """Texts in, logits of their next tokens out; built for one generation, in which the texts grow."""
 
-    model: Any
     begin: np.ndarray
     """(B, T): how the texts begin."""
     longest: int | None
@@ -44,12 +43,13 @@ class Reader:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self._without_dropout = evaluation(model)
         self._twin: OneToken | None = None
         self._has_twin: bool | None = None
 
     def __call__(self, ids: np.ndarray, cache: KVCache | None) -> np.ndarray:
         """The next ids (B, T), without a cache all of them → logits after the last (B, V), valid until the next call."""
-        with no_grad():
+        with no_grad(), self._without_dropout:
             if cache is not None and 0 < cache.length < self.model.config.context and ids.shape[1] == 1 and self._by_twin():
                 if self._twin is None or self._twin.batch != len(ids):
                     self._twin = OneToken(self.model, len(ids))
@@ -61,7 +61,7 @@ class Reader:
 
     def _by_twin(self) -> bool:
         mode = modes.current()
-        if mode.formulas_only or mode.anomalies or self.model.training or precision_in_force() != "float32":
+        if mode.formulas_only or mode.anomalies or precision_in_force() != "float32":
             return False
         if self._has_twin is None:
             self._has_twin = has_twin(self.model)
@@ -115,9 +115,10 @@ class SourceNext:
         self._source, self._mask = source, attention_mask
         self._memory: Any = None                                # (n, S, C)
         self._cache: Any = None
+        self._without_dropout = evaluation(model)
 
     def __call__(self, text: np.ndarray) -> np.ndarray:
-        with no_grad():
+        with no_grad(), self._without_dropout:
             if self._memory is None:
                 self._memory = self.model.encode(self._source, self._mask)
             if self._cache is None and self.use_cache:

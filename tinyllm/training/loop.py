@@ -144,6 +144,7 @@ class Loop:
         """The metrics now. Afterwards `history.best` is this record if it is better than all before."""
         began = time.perf_counter()
         metrics = evaluate(self.model, self.objective, valid_source.evaluation(), self.workers)
+        # NumPy's numbers are not JSON's
         metrics = {name: value.item() if isinstance(value, np.generic) else value for name, value in metrics.items()}
         self.since += time.perf_counter() - began           # tokens a second are those of training
         record: Record = {"step": self.step, "split": "valid", **metrics}
@@ -201,7 +202,7 @@ def identity(model: Any, objective: Objective, train_source: TrainSource, config
     last = config.steps * config.accumulation - 1
     return {
         "objective": type(objective).__name__,
-        "told": {name: value for name, value in vars(objective).items() if isinstance(value, int | float | str)},
+        "objective_settings": {name: value for name, value in vars(objective).items() if isinstance(value, int | float | str)},
         "train": config.what_decides_the_numbers(),
         "model": model_config(model),
         "parameters": {name: list(parameter.shape) for name, parameter in model.named_parameters()},

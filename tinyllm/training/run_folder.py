@@ -16,7 +16,7 @@ from .config import TrainConfig
 from .files import settle
 from .records import History
 
-NEWER = ("told", "frozen")      # in an identity: runs older than these are not asked for them
+NEWER = ("objective_settings", "frozen")      # in an identity: runs older than these are not asked for them
 
 
 class RunFolder:

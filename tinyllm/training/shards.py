@@ -68,7 +68,7 @@ class Shards:
         self.optimizer.keep([place for worker in self.workers.mine for place in self.places[worker]])
 
     def gradient(self, worker: int, send: bool = True) -> Gradient:
-        """Where a worker of this process writes the gradient of its part of the batch, and from where it is sent, or not."""
+        """Where a worker of this process writes the gradient of its part of the batch. send=False: only to look at it."""
         return Gradient(self, worker, send)
 
     def end(self) -> None:
