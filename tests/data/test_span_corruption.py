@@ -157,7 +157,7 @@ def test_span_corruption_refuses():
     with pytest.raises(ValueError, match="the text has 8 tokens, context 9 needs at least 9"):
         SpanCorruption(np.arange(8), 9, 2, SENT, START)
     for change in ({"p": 0.0}, {"p": 1.0}, {"mean_span": 0.5}):
-        with pytest.raises(ValueError, match="at least 2, between 0 and 1, at least 1"):
+        with pytest.raises(ValueError, match="at least 2, above 0 and below 1, at least 1"):
             make(**change)
     with pytest.raises(ValueError, match="length 1, p"):
         make(context=1)

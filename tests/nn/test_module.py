@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyllm import Tensor, no_grad
-from tinyllm.nn import Dropout, Linear, Module, ModuleList, Parameter, RotaryPositions, Sequential, evaluation
+from tinyllm.nn import Dropout, Linear, Module, ModuleList, Parameter, RotaryPositions, Sequential, evaluation_mode
 
 
 class Tied(Module):
@@ -265,7 +265,7 @@ def test_a_place_in_a_list_takes_another_module():
 def test_evaluation_gives_each_part_its_own_mode_back():
     model = Tied().train()
     model.first.eval()
-    with pytest.raises(ZeroDivisionError), evaluation(model):
+    with pytest.raises(ZeroDivisionError), evaluation_mode(model):
         assert not any(module.training for module in model.modules())
         raise ZeroDivisionError
     assert [module.training for module in model.modules()] == [True, False, True, True, True, True]

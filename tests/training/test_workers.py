@@ -204,7 +204,7 @@ def test_threads_have_the_callers_modes_and_one_blas_thread_each():
         seen = workers.each(look)
     assert len({name for name, *_ in seen}) == 3
     assert [recording for _, recording, *_ in seen] == [False] * 3
-    assert all(blas == {1} for *_, blas in seen)
+    assert [blas for *_, blas in seen] == [{1}] * 3
     assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tinyllm-worker")]
 

@@ -15,7 +15,7 @@ from .. import backend
 from ..autograd import modes
 from ..autograd.modes import no_grad
 from ..functional.precision import precision_in_force
-from ..nn import KVCache, evaluation
+from ..nn import KVCache, evaluation_mode
 from .one_token import OneToken, has_twin
 
 
@@ -43,7 +43,7 @@ class Reader:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._without_dropout = evaluation(model)
+        self._without_dropout = evaluation_mode(model)
         self._twin: OneToken | None = None
         self._has_twin: bool | None = None
 
@@ -115,7 +115,7 @@ class SourceNext:
         self._source, self._mask = source, attention_mask
         self._memory: Any = None                                # (n, S, C)
         self._cache: Any = None
-        self._without_dropout = evaluation(model)
+        self._without_dropout = evaluation_mode(model)
 
     def __call__(self, text: np.ndarray) -> np.ndarray:
         with no_grad(), self._without_dropout:

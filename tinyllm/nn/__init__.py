@@ -1,4 +1,4 @@
-"""Modules in reading order: module (parameters and trees of them), evaluation (without dropout, for a while), init, linear,
+"""Modules in reading order: module (parameters and trees of them), evaluation_mode (no dropout, for a while), init, linear,
 embedding, normalization, dropout, positions, cache, attention, feedforward, transformer; recurrent, the contrast to attention;
 summary prints a tree. `nn.init` holds the initialisers.
 
@@ -7,7 +7,7 @@ Each layer draws or holds what its formula in `functional` needs; the mathematic
 
 from . import init
 from .module import Missed, Module, ModuleList, Parameter, Sequential
-from .evaluation import evaluation
+from .evaluation_mode import evaluation_mode
 from .linear import Linear
 from .embedding import Embedding
 from .normalization import LayerNorm, RMSNorm
@@ -20,7 +20,7 @@ from .transformer import TransformerLayer
 from .recurrent import RNN
 
 __all__ = [
-    "evaluation", "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm",
+    "evaluation_mode", "init", "Missed", "Module", "ModuleList", "Parameter", "Sequential", "Linear", "Embedding", "LayerNorm",
     "RMSNorm", "Dropout", "AlibiPositions", "LearnedPositions", "RelativePositions", "RotaryPositions", "SinusoidalPositions",
     "KVCache", "LayerCache", "MultiHeadAttention", "record_attention", "FeedForward", "TransformerLayer", "RNN",
 ]

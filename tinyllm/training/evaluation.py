@@ -10,7 +10,7 @@ from typing import Any
 
 from ..autograd import no_grad
 from ..data.batching import Batch
-from ..nn import evaluation
+from ..nn import evaluation_mode
 from .objectives import Objective, Sums
 from .workers import Threads, Workers, default_workers
 
@@ -24,7 +24,7 @@ def measure(model: Any, objective: Objective, batches: Iterable[Batch], workers:
     """
     team = workers if isinstance(workers, Workers) else Threads(workers or default_workers())
     waiting, total = iter(batches), None
-    with evaluation(model), nullcontext() if team is workers else team, no_grad():
+    with evaluation_mode(model), nullcontext() if team is workers else team, no_grad():
         while several := list(islice(waiting, team.n * AT_ONCE)):
             found = team.of_all(partial(_sums, model, objective, several, team.n))
             for place in range(len(several)):

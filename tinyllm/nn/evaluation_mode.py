@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-class evaluation:
-    """`with evaluation(module):` no dropout inside; afterwards every part is in the mode in which it was.
+class evaluation_mode:
+    """`with evaluation_mode(module):` no dropout inside; afterwards every part is in the mode in which it was.
 
     One object may be entered again and again: cheap enough for every token. Not to be held over a generator's `yield`, where
     others use the module too. A plain function has no mode.
