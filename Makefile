@@ -53,7 +53,7 @@ test: $(DEV)    ## the property tests
 	@$(PYTEST) $(ARGS)
 	@echo "== All tests pass. Next: make test-all adds the slow ones, make parity compares with PyTorch."
 
-test-slow: $(DEV)    ## the slow ones alone: training killed and resumed, published recipes
+test-slow: $(DEV)    ## the slow ones alone: training killed and resumed, published recipes, every mistake of every exercise
 	@echo "== Slow tests"
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "slow and not parity" $(ARGS)
 	@echo "== All slow tests pass. Next: make parity compares with PyTorch."

@@ -195,11 +195,12 @@ def _alive(pid: int) -> bool:
 def test_threads_have_the_callers_modes_and_one_blas_thread_each():
     def look(i: int):
         barrier.wait(timeout=30)            # all three at the same time
-        blas = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+        with one_looks:                     # it walks through the libraries of the process
+            blas = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
         return threading.current_thread().name, modes.current().recording, generator().random(), blas
 
     before = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-    barrier = threading.Barrier(3)
+    barrier, one_looks = threading.Barrier(3), threading.Lock()
     with Threads(3) as workers, no_grad(), randomness(7):
         seen = workers.each(look)
     assert len({name for name, *_ in seen}) == 3
