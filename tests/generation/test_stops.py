@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinyllm.generation import StopFilter
@@ -22,6 +22,7 @@ def cut(text: bytes, ends: list[bytes]) -> bytes:
 
 
 @given(letters, stops, st.integers(1, 5))
+@example(b"bbab", [b"a", b"bab"], 4)
 def test_any_pieces_give_the_text_before_the_first_stop(text, ends, size):
     row = StopFilter(ends, b"")
     shown = b""
