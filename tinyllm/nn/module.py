@@ -196,11 +196,8 @@ class Module:
             problems.append(f"unexpected: {_listed(unexpected)}")
         if problems:
             raise ValueError(f"these arrays do not fit {type(self).__name__}. " + "; ".join(problems))
-        own = [parameter.data for parameter in self.parameters()]
-        found = {
-            name: array.copy() if any(np.may_share_memory(array, data) for data in own) else array
-            for name, array in arrays.items() if name in names
-        }
+        own = {id(_owner(parameter.data)) for parameter in self.parameters()}
+        found = {name: a.copy() if id(_owner(a)) in own else a for name, a in arrays.items() if name in names}
         for name, array in found.items():
             names[name].data[...] = backend.to_device(array, names[name].device)
             names[name]._written()
@@ -273,6 +270,11 @@ def _a_module(value: Any) -> Module:
 def _moved(array: Array, device: str | None, dtype: Any) -> Array:
     """The array elsewhere; integers and masks keep their dtype."""
     return backend.asarray(array, dtype if array.dtype.kind == "f" else None, device)
+
+
+def _owner(array: Array) -> Any:
+    """Whose memory it is: the array's own, or that of what it is a view of."""
+    return array if array.base is None else array.base
 
 
 def _disagreements(names: Mapping[str, Parameter], arrays: Mapping[str, Any]) -> list[str]:

@@ -44,8 +44,8 @@ def train(
     """
     home, start, error = None, None, None
     if folder is not None and first_rank():
-        home = RunFolder(Path(folder), identity(model, objective, train_source, config))
         try:
+            home = RunFolder(Path(folder), identity(model, objective, train_source, config))
             start = home.start(resume, config.workers)
         except (OSError, ValueError) as problem:
             error = problem
