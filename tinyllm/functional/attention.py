@@ -114,6 +114,7 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
     q = q * scale
     hidden = None if mask is None else _hidden(mask, q)
     bias = None if score_bias is None else _t(_two_axes(score_bias))                # (..., keys, queries)
+    may_see_nothing = hidden is not None or bias is not None                        # then such queries are looked for
     out = _heads_inside(q, v.shape[-1])                                             # (B, H, Tq, Dv)
     sums = np.empty_like(q, shape=q.shape[:-1])                                     # (B, H, Tq): ℓ
     out[..., :first, :] = 0.0
@@ -135,12 +136,12 @@ def attention(q, k, v, mask=None, causal=False, score_bias=None, scale=None):
         seen = behind + rows.stop if causal else n_keys
         e = scores(rows, seen)
         top = np.max(e, axis=-2, keepdims=True)                                     # (B, H, 1, queries)
-        if hidden is not None or bias is not None:
+        if may_see_nothing:
             np.copyto(top, 0.0, where=top == -math.inf)                             # sees nothing: E is 0
         e -= top
         np.exp(e, out=e)
         total = ones(seen, e) @ e                                                   # (B, H, queries)
-        if hidden is not None or bias is not None:
+        if may_see_nothing:
             np.copyto(total, math.inf, where=total == 0.0)
         sums[..., rows] = total
         np.matmul(_t(e), v[..., :seen, :], out=out[..., rows, :])
