@@ -108,6 +108,7 @@ def cross_entropy(d: Draw) -> Call:
     weights = d.values.uniform(0.0, 2.0, n_classes) if d.boolean() else None
 
     def f(logits, targets, weights):
+        weights = weights if weights is None else weights.astype(logits.dtype)
         return F.cross_entropy(logits, targets, class_weights=weights, **options)
 
     return Call(f, [numbers(d, *shape, n_classes, scale=d.choice([1.0, 1e4]))], (targets, weights))

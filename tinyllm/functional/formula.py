@@ -12,8 +12,8 @@
     @softmax.check
     def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
 
-Calls run the twin, or the definition where no argument is an array of floats. `softmax.formula` is the definition,
-`formulas_only()` turns all twins off, and second derivatives go through the definition. One property test runs over FORMULAS
+Calls run the twin where the arrays of floats are all float32 or all float64, else the definition. `softmax.formula` is the
+definition, `formulas_only()` turns all twins off, and second derivatives go through the definition. One property test runs over FORMULAS
 and holds every pair equal in value, gradient and second gradient.
 """
 
@@ -23,11 +23,16 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd import Operation, modes
 from .fusing import in_kernels
 
 FORMULAS: dict[str, Formula] = {}
 """Every formula by name."""
+
+SINGLE, DOUBLE = {np.dtype(np.float32)}, {np.dtype(np.float64)}
+FLOATS = {np.dtype(np.float16), *SINGLE, *DOUBLE, np.dtype(np.longdouble)}
 
 
 class Formula:
@@ -70,14 +75,18 @@ class Formula:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.arguments is not None:
             self.arguments(*args, **kwargs)
-        if self.twin is None or modes.current().formulas_only or not _has_floats(*args, *kwargs.values()):
+        if self.twin is None or modes.current().formulas_only or not _for_a_twin(*args, *kwargs.values()):
             return self.formula(*args, **kwargs)
         return self.twin(*args, **kwargs)
 
 
-def _has_floats(*arguments: Any) -> bool:
-    """Whether an array of floats is among them: twins work in place, and neither numbers nor integers give them a place."""
-    return any(a.dtype.kind == "f" for a in arguments if hasattr(a, "dtype"))
+def _for_a_twin(*arguments: Any) -> bool:
+    """Whether the arrays of floats among them are all float32 or all float64.
+
+    Twins work in place and add up in the precision they are given: neither numbers nor integers give them a place, a second
+    precision would be lost in it, and float16 is too short for sums.
+    """
+    return {getattr(a, "dtype", None) for a in arguments} & FLOATS in (SINGLE, DOUBLE)
 
 
 def formula(definition: Callable) -> Formula:
