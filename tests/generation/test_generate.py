@@ -11,7 +11,7 @@ from tinyllm import backend
 from tinyllm.autograd import modes, no_grad
 from tinyllm.functional import softmax
 from tinyllm.generation import generate, generate_text, prompt_ids, stream, stream_text
-from tinyllm.models import GPT, GPTConfig
+from tinyllm.models import GPT, Bert, BertConfig, GPTConfig, SequenceClassifier
 from tinyllm.tokenizers import ByteBPETokenizer, CharTokenizer
 
 VOCAB, CONTEXT = 13, 8
@@ -147,6 +147,7 @@ def test_dropout_is_off_and_the_mode_comes_back_and_nothing_leaks_across_a_yield
     [
         ([], {}, ValueError, "prompt is empty"),
         ([[1, 2]], {}, ValueError, "one row of ids"),
+        ([[1, 2], [3]], {}, ValueError, "several rows of different lengths: give one row of ids"),
         ([1.5], {}, TypeError, "give integers"),
         ([VOCAB], {}, IndexError, str(VOCAB)),
         ([-1], {}, IndexError, "-1"),
@@ -159,6 +160,14 @@ def test_dropout_is_off_and_the_mode_comes_back_and_nothing_leaks_across_a_yield
 def test_bad_input(prompt, options, error, message):
     with pytest.raises(error, match=message):
         generate(model_of(), prompt, **{"max_new_tokens": 3, **options})
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_model_that_continues_nothing_is_refused(use_cache):
+    bert = Bert(BertConfig(vocab_size=VOCAB, context=CONTEXT, n_layers=1, n_heads=1, d_model=4))
+    for model in (bert, SequenceClassifier(bert, 2)):
+        with pytest.raises(TypeError, match=f"a {type(model).__name__} does not continue a text: give a causal model"):
+            generate(model, [1], 3, use_cache=use_cache)
 
 
 def test_a_stream_refuses_bad_input_at_the_call():

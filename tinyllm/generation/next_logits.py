@@ -143,10 +143,17 @@ def has_source(model: Any) -> bool:
 def next_logits(model: Any, prompt: Any, use_cache: bool = True) -> NextLogits:
     """Of one row of ids (T,): the prompt that a causal model continues, the source that an encoder-decoder reads.
 
-    Raises ValueError for an empty prompt or one of another shape, TypeError for ids that are no integers.
+    Raises ValueError for an empty prompt or one of another shape, TypeError for ids that are no integers and for a model
+    that continues nothing.
     """
     ids = _checked(prompt)[None]
-    return SourceNext(model, ids, use_cache=use_cache) if has_source(model) else CausalNext(model, ids, use_cache)
+    if has_source(model):
+        return SourceNext(model, ids, use_cache=use_cache)
+    if not getattr(model, "causal", False):
+        raise TypeError(
+            f"a {type(model).__name__} does not continue a text: give a causal model (GPT, Llama) or an encoder-decoder"
+        )
+    return CausalNext(model, ids, use_cache)
 
 
 def next_logits_of(model: Any, sources: Sequence[Any], use_cache: bool = True) -> NextLogits:
@@ -167,7 +174,10 @@ def next_logits_of(model: Any, sources: Sequence[Any], use_cache: bool = True) -
 
 
 def _checked(prompt: Any) -> np.ndarray:
-    ids = np.asarray(prompt)
+    try:
+        ids = np.asarray(prompt)
+    except ValueError:                                          # NumPy's, of rows of several lengths
+        raise ValueError("the prompt is several rows of different lengths: give one row of ids, shape (T,)") from None
     if ids.ndim != 1:
         raise ValueError(f"the prompt has shape {ids.shape}: give one row of ids, shape (T,)")
     if not ids.size:
