@@ -133,6 +133,12 @@ def test_clip_at_its_bounds() -> None:
     np.testing.assert_array_equal(high, [0, 0, 0, 0, 5])
 
 
+def test_clip_between_equal_bounds() -> None:
+    """From below the gradient goes to the lower, from above to the upper."""
+    x, low, high = gradient(np.clip, [-1.0, 1.0], np.zeros(2), np.zeros(2))
+    np.testing.assert_array_equal([x, low, high], [[0, 0], [1, 0], [0, 2]])
+
+
 def test_copysign_of_zero_and_minus_zero() -> None:
     y = np.copysign(Tensor(np.array([3.0, -3.0, 3.0, -3.0]), requires_grad=True), np.array([0.0, 0.0, -0.0, -0.0]))
     np.testing.assert_array_equal(y.data, [3.0, 3.0, -3.0, -3.0])
@@ -244,7 +250,7 @@ BAD = [
     )),
     (lambda x: np.pad(x, 1, mode="edge"), TypeError, "edge"),
     (lambda x: np.pad(x, {0: 1}), TypeError, "pad_width"),
-    (lambda x: np.split(x, 3, axis=1), ValueError, "does not split into 3"),
+    *((lambda x, n=n: np.split(x, n, axis=1), ValueError, "does not split into 3") for n in (3, np.int64(3))),
     (lambda x: np.linalg.matrix_norm(x, ord=2), TypeError, "singular"),
     (lambda x: np.linalg.norm(x, ord="nuc"), TypeError, "nuc"),
     (lambda x: np.cumulative_sum(x), TypeError, "axis"),

@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import hashlib
 import importlib
 import os
 import pickle
-import random
 import signal
 import sys
 import tempfile
@@ -46,7 +46,7 @@ TESTS = [
 EXPLAINED = Path(__file__).with_name("explained.toml")
 EXAMPLES = 10                                         # of hypothesis, a test
 THOROUGH, CLOSEST = 40, 20                            # examples of the tests closest to a mutant that survived so far
-PATIENCE = 30                                         # seconds: a mutant that runs longer hangs, which is noticed too
+PATIENCE = 30                                         # seconds a test: a mutant that takes longer hangs, which is noticed too
 SURVIVED, KILLED, INAPPLICABLE = 0, 1, 2
 
 
@@ -170,7 +170,7 @@ class Runner:
         gc.freeze()                                   # children share this memory as it is
         print(f"done in {time.perf_counter() - start:.0f} s", flush=True)
         found = [m for p in paths for m in mutants(p, read(ROOT, p))]
-        random.Random(0).shuffle(found)
+        found.sort(key=_lot)
         results = self._meet(found, start)
         self.status = report(results, len(found), self.options.all)
         return True
@@ -245,17 +245,27 @@ class Runner:
                 print(f"  {len(results)} of {len(found)} after {time.perf_counter() - start:.0f} s", flush=True)
 
     def _face(self, mutant: Mutant, tests: list[pytest.Item]) -> int:
-        signal.alarm(PATIENCE)
         try:
             if not self.patcher.apply(mutant):
                 return INAPPLICABLE
         except Exception:
             return KILLED                             # the table itself refuses it
-        if not all(passes(item) for item in tests):
+
+        def survives(item: pytest.Item) -> bool:
+            signal.alarm(PATIENCE)
+            return passes(item)
+
+        if not all(survives(item) for item in tests):
             return KILLED
         for item in tests[:CLOSEST]:
             limit_examples(item, THOROUGH)
-        return SURVIVED if all(passes(item) for item in tests[:CLOSEST]) else KILLED
+        return SURVIVED if all(survives(item) for item in tests[:CLOSEST]) else KILLED
+
+
+def _lot(mutant: Mutant) -> str:
+    """Its place in the order in which mutants are tried: by chance, and the same whatever changes elsewhere."""
+    name = f"{mutant.path}\n{mutant.text}\n{mutant.change}\n{mutant.variant}"
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 # ---------------------------------------------------------------- what came out

@@ -13,8 +13,8 @@
     def _check(x, axis=-1): ...  raise ...            # bad arguments, once, at the edge
 
 Calls run the twin where the arrays of floats are all float32 or all float64, else the definition. `softmax.formula` is the
-definition, `formulas_only()` turns all twins off, and second derivatives go through the definition. One property test runs over FORMULAS
-and holds every pair equal in value, gradient and second gradient.
+definition, `formulas_only()` turns all twins off, and second derivatives go through the definition. One property test runs
+over FORMULAS and holds every pair equal in value, gradient and second gradient.
 """
 
 from __future__ import annotations

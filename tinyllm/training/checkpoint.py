@@ -91,7 +91,9 @@ def read_state(folder: Path | str) -> dict[str, Any]:
     """A checkpoint's state.json, checked. Raises as `load_checkpoint`."""
     path = Path(folder) / STATE
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint in {folder}: {STATE} is missing. Name a folder that a run wrote, such as runs/mine/last")
+        raise FileNotFoundError(
+            f"there is no checkpoint in {folder}: {STATE} is missing. Name a folder that a run wrote, such as runs/mine/last"
+        )
     if path.stat().st_size > LARGEST_STATE:
         raise ValueError(f"{path} is larger than {LARGEST_STATE >> 20} MiB: this is no checkpoint of ours")
     try:

@@ -186,8 +186,7 @@ def _of_full_size(operands):
     sizes = {c: 1 for term, _ in operands for c in term}
     for term, x in operands:
         sizes |= {c: n for c, n in zip(term, np.shape(x), strict=True) if n != 1}
-    full = [tuple(sizes[c] for c in term) for term, _ in operands]
-    return [(t, x if np.shape(x) == n else np.broadcast_to(x, n)) for (t, x), n in zip(operands, full, strict=True)]
+    return [(term, np.broadcast_to(x, tuple(sizes[c] for c in term))) for term, x in operands]
 
 
 def _diagonal_of(term, x):
