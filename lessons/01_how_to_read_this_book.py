@@ -407,7 +407,7 @@ check(4, loss_of_guessing_evenly)
 
 # %% [markdown]
 # **5. The loss.** p (N,) holds the probability that a model gave to each of N tokens which then really came. Its loss, one
-# number?
+# number.
 
 # %%
 def loss_of(p):

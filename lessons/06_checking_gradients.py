@@ -295,7 +295,7 @@ viz.lines(apart, "the gradient's relative error δ", "relative difference of the
 # %% [markdown]
 # Where a curve is flat, the check sees its own noise and nothing of δ. A tolerance must lie above the floor, and all errors
 # below the tolerance pass. `gradcheck` demands agreement to $10^{-6}$ of $\|\nabla L\| \|v\|$, far above the first floor
-# and far below any mistake that a person makes. In float32 the floor is thousands of times higher, and so must the
+# and far below any mistake that a person makes. In float32 the floor is millions of times higher, and so must the
 # tolerance be. And whoever writes `atol=1` accepts the gradient that is always zero. (`test_gradcheck_is_sharp`, in the
 # same file, tries factors of 1.001, 0.999, −1 and 0.)
 

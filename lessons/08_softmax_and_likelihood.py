@@ -758,5 +758,5 @@ check(7, temperature_gradient)
 # - That F10 assumes nothing: all of a text's probability, cut into next words. And what a bigram model leaves out.
 # - Why "cat and sat often occur together" is no reason for "on" (F15), and what a softmax too many costs.
 #
-# We trained here by always taking the same step against the gradient, with rates of 5 and 100 found by trying. Lesson 9
+# We trained here by always taking the same step against the gradient, with rates of 5 and 30 found by trying. Lesson 9
 # looks for better ways down.

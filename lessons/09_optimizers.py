@@ -173,8 +173,8 @@ lengths = {name: (np.arange(1, 401), np.abs(my_adam(steady, 1.0, hats=hats))[:, 
 viz.lines(lengths, "step", "length of a step, over the rate", "Without bias correction the first steps are far too long")
 
 # %% [markdown]
-# Too long: the mean of the squares is too small by $0.001$, its root by $\frac{1}{32}$, while $m$ is too small by only
-# $\frac{1}{10}$: $0.1 / \sqrt{0.001} = 3.2$. Then it gets worse before it gets better, as the picture shows, since $m$
+# Too long: the mean of the squares is too small by the factor $0.001$, its root by $\frac{1}{32}$, while $m$ is too small by
+# only $\frac{1}{10}$: $0.1 / \sqrt{0.001} = 3.2$. Then it gets worse before it gets better, as the picture shows, since $m$
 # fills up sooner than $v$. And that in the first steps, when the network knows nothing.
 #
 # The library's version, the same lines in place and in tiles, stands in [tinyllm/optim/adam.py](../tinyllm/optim/adam.py):
@@ -308,7 +308,7 @@ for name, optimizer_of in (("SGD", lambda p: SGD(p, lr=0.3)), ("AdamW", lambda p
 # written as $U \Sigma V^T$ (two rotations and a stretch along each axis between), and replaces all the stretches by 1: the
 # step is $U V^T$, which turns as the gradient does and moves equally far in every direction, so that rare directions are
 # learned too. A polynomial, applied five times, comes close enough ([tinyllm/optim/muon.py](../tinyllm/optim/muon.py)). It
-# is for the matrices inside a network; embeddings and vectors keep AdamW. Lessons 17 and 20 train with it.
+# is for the matrices inside a network; embeddings and vectors keep AdamW. Lessons 17 to 21 train with it.
 
 # %%
 gradient = rng.standard_normal((6, 4)) * np.array([10.0, 1.0, 0.1, 0.01])      # columns of very different size
@@ -326,6 +326,9 @@ assert np.ptp(np.log(np.linalg.svd(step, compute_uv=False)[:3])) < np.log(2.5)
 # 21 are not.)
 #
 # $$\text{rate}(s) = f + (1 - f) \cdot \tfrac12 \Big(1 + \cos\big(\pi\,\tfrac{s - w}{S - w}\big)\Big) \qquad (w \le s \le S)$$
+#
+# for step $s$ of $S$, after $w$ steps of warm-up, with the floor $f$ (a tenth): a share of the highest rate. Before, for
+# $s < w$, it is $(s + 1)/(w + 1)$.
 
 # %%
 cosine, linear = warmup_cosine(10, 100, floor=0.1), warmup_linear(10, 100)
@@ -392,9 +395,9 @@ viz.lines({name: smooth(losses) for name, losses in forgetful.items()}, "step", 
           "A sum of all gradients ever is momentum without a brake", baselines={"guessing": math.log(2)})
 
 # %% [markdown]
-# The sum of all gradients so far is momentum with $\mu = 1$: nothing is ever forgotten, and the walker swings past the
-# floor again and again (lesson 4's ball did the same). No error is raised. The library's training loop cannot make this
-# mistake: it *assigns* each step's gradient, and never adds to an old one
+# It is (c). The sum of all gradients so far is momentum with $\mu = 1$: nothing is ever forgotten, and the walker swings
+# past the floor again and again (lesson 4's ball did the same). No error is raised. The library's training loop cannot make
+# this mistake: it *assigns* each step's gradient, and never adds to an old one
 # ([tinyllm/training/loop.py](../tinyllm/training/loop.py)). The formulas of the optimisers are compared with their
 # definitions in [tests/optim/test_rules.py](../tests/optim/test_rules.py) and with PyTorch's in
 # [tests/parity/test_optim.py](../tests/parity/test_optim.py); take the hats out of `adam.py`, and the first fails.
@@ -459,8 +462,8 @@ check(5, clipped)
 
 
 # %% [markdown]
-# **6. Something to think about.** SGD with momentum $\mu$ on a slope that never changes, $g$, from $v = 0$. How far has $x$
-# moved after n steps of rate η? A closed formula, without a loop, as a function of the numbers g, rate, mu and n.
+# **6. Something to think about.** SGD with momentum $\mu$ on a slope that never changes, $g$, from $v = 0$. By how much,
+# and with which sign, has $x$ changed after n steps of rate η? A closed formula, without a loop, as a function of the numbers g, rate, mu and n.
 
 # %%
 def distance(g, rate, mu, n):

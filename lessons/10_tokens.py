@@ -92,8 +92,8 @@ assert came_back == "the ca<unk><unk>"
 # %% [markdown]
 # ## Words
 #
-# At the other end: one token for a word. The input is short. How many words must the table hold? Here is the corpus that
-# this book trains on from lesson 17 on: the documentation that every Python brings along, split into texts for training and
+# At the other end: one token for a word. The input is short. How many words must the table hold? Here is lesson 1's corpus
+# again, on which this book trains: the documentation that every Python brings along, split into texts for training and
 # texts held out. (Your Python may have a slightly different one: the numbers below may differ a little from those on this
 # page.) We count the words of the training texts, keep the most frequent, and look how many words of the *held-out* texts
 # are not among them.
@@ -178,7 +178,7 @@ print(f"equal to Python's own on {len(sample):,} code points")
 # ## Merging, by hand
 #
 # Here is the idea, from data compression, where Gage published it in 1994; Sennrich, Haddow and Birch (2016, §3.2) brought
-# it to language models, and Radford et al. (2019, §2.2) put it on bytes. **Take the pair of neighbours that occurs most
+# it to machine translation, and Radford et al. (2019, §2.2) put it on bytes. **Take the pair of neighbours that occurs most
 # often, and make it one new token. Repeat.** Frequent things become short, rare things stay spelled out.
 #
 # Let us do it with pencil and paper on six words. A space belongs to the word behind it, and is written ·:
@@ -295,7 +295,7 @@ print("the first merges:", [piece.decode() for piece in pieces_of(fast)[256:286]
 #
 # We have counted within words. Why not across? Because then "dog." and "dog!" and "dog?" and "the dog" would all become
 # tokens, each learning for itself what a dog is. So the text is cut before anything is learned, by a fixed rule, and merges
-# never cross a cut. The rule is GPT-2's:
+# never cross a cut. The rule is GPT-2's, but for the limit of 64, which keeps the work for one word small:
 
 # %%
 print(WORD.pattern)

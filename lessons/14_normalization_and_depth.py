@@ -386,7 +386,8 @@ print("both equal the table")
 #
 # Share means the correlation of $x_L$ with $x_0$ (both of mean 0 here): in $x_L = a x_0 + (\text{uncorrelated})$ it is $a$
 # divided by the size of $x_L$. Let us measure it. All three kinds get the start that the Transformer paper's code used,
-# Glorot's (lesson 7: variance $2/(n_{\text{in}} + n_{\text{out}})$), and read sequences of ten different tokens:
+# Glorot's (Glorot and Bengio 2010: variance $2/(n_{\text{in}} + n_{\text{out}})$, a compromise between lesson 7's $1/n$
+# for the way forward and the same for the way back), and read sequences of ten different tokens:
 
 # %%
 WIDTH, LENGTH, VOCABULARY = 32, 8, 10
@@ -775,4 +776,4 @@ check(6, shares)
 # - Why deep models are pre-norm today, and what warm-up does for those that are not.
 #
 # Next, [lesson 15](15_transformer_layer.ipynb) puts attention, feed-forward network, sums and norms together, in an encoder
-# and in a decoder, and mends a Transformer block in which four of these things went wrong.
+# and in a decoder, and mends a Transformer block in which four things went wrong.

@@ -308,9 +308,10 @@ viz.lines(recall, "words in the text", "share of right answers", "The RNN forget
 # distance is nothing.
 #
 # In fairness, once more: people knew all this in the nineties and did not give up. The LSTM (Hochreiter and Schmidhuber
-# 1997) gives the state a path on which it is only *added to*, $c_t = f_t \odot c_{t-1} + i_t \odot \tilde c_t$, with gates
-# $f_t$ near 1. Read lesson 14 again and you will recognise it: a residual sum, through time instead of through depth. Gated
-# networks learn distances of hundreds of steps. What they could not mend is the next point.
+# 1997) gives the state a path on which it is only *added to*, $c_t = c_{t-1} + i_t \odot \tilde c_t$, with a gate $i_t$; the
+# form in use since then multiplies $c_{t-1}$ by a second gate, near 1, so that it can forget as well (Gers, Schmidhuber and
+# Cummins 2000). Read lesson 14 again and you will recognise it: a residual sum, through time instead of through depth.
+# Gated networks learn distances of hundreds of steps. What they could not mend is the next point.
 
 # %% [markdown]
 # ## Waiting (F17)

@@ -518,7 +518,7 @@ assert generate(noisy.train(), prompt, 20, greedy=True) == generate(noisy.train(
 # [solutions/18_generation.ipynb](solutions/18_generation.ipynb).
 #
 # **1. Temperature in your head (warm-up).** Two tokens have probabilities 0.8 and 0.2. Which two have they at $T =
-# \tfrac12$? A tuple of two numbers.
+# \tfrac12$, exactly? A tuple of two numbers.
 
 # %%
 at_half = ...

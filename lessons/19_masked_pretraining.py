@@ -70,7 +70,7 @@ lesson.formulas()
 # Compare with lesson 17: $P(x_i \mid x_{<i})$ there, $P(x_i \mid \tilde x)$ here. The sum there was the loss of a text.
 # This one is not: the guesses at two hidden places are made side by side, none knowing of the other, and there is no
 # product rule that would join them. So a masked loss must never be compared with a causal one. It is a means to an end,
-# vectors that know both sides; what they are good for shows in lessons 20 and 21.
+# vectors that know both sides; what they are good for shows in lesson 21.
 
 # %% [markdown]
 # ## Are two sides better than one? Count

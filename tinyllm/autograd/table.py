@@ -163,10 +163,10 @@ class Refused:
     """A function that does not take Tensors, and why."""
 
     def __init__(self, fn: Callable, reason: str) -> None:
-        self.name, self.reason = getattr(fn, "__name__", str(fn)), reason
+        self.name, self.reason = f"{fn.__module__}.{fn.__name__}".replace("numpy", "np", 1), reason
 
     def __call__(self, args: tuple, kwargs: dict) -> Any:
-        raise TypeError(f"np.{self.name} does not take Tensors: {self.reason}")
+        raise TypeError(f"{self.name} does not take Tensors: {self.reason}")
 
 
 # ---------------------------------------------------------------- how rows are written

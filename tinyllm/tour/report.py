@@ -131,8 +131,8 @@ def _classification(page: Page, c: dict[str, Any]) -> None:
         f"{c['rows']['train']:,} texts to learn from, {c['rows']['test']:,} to be tested on, near-duplicates kept on one side. "
         "Four ways to do it: always answer the commonest package; count words (tf-idf and logistic regression); train the "
         "network of section 4 from scratch; and fine-tune it, starting from what it learned by filling gaps. Both networks "
-        "take the same steps on the same labels. (The pretraining text contains docstrings of these packages too, without "
-        "any label.)",
+        "take the same steps on the same labels. (The pretraining text contains most of these texts too, the test texts among "
+        "them, without any label; lesson 21 measures without them.)",
     )
     page.picture(
         accuracy_picture(c),

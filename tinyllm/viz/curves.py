@@ -105,5 +105,6 @@ def _draw_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
     for (name, level), height, above in zip(levels, heights, heights[1:], strict=False):
         place = max(height - step if above - height < step else height, free)
         ax.annotate(f"{name} {level:.2f}", (1.0, level), (0.0, 250 * (place - height)), ("axes fraction", "data"),
-                    "offset points", fontsize=8, color="#333333", ha="right", va="bottom")
+                    "offset points", fontsize=8, color="#333333", ha="right", va="bottom", zorder=3,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
         free = place + step
