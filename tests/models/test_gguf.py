@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.gguf.support import ARRAY, F32, I32, STRING, U32, floats, gguf
+from tests.gguf.support import ARRAY, BOOL, F32, I32, STRING, U32, floats, gguf
 from tests.models.llama_file import interleaved, metadata, tensors
 from tests.models.support import CONTEXT, SEEDS, VOCABULARY, config
 from tests.nn.support import shaken
@@ -71,6 +71,15 @@ REFUSED = {
     "a huge width": ({"llama.feed_forward_length": (U32, 4000000)}, {}, "has shape|more memory"),
     "part of a head turned": ({"llama.rope.dimension_count": (U32, 2)}, {}, "turns 2 of a head's 4 features"),
     "stretched positions": ({SCALING: (STRING, "yarn")}, {}, "does not compute"),
+    "stretched without a type": ({"llama.rope.scaling.factor": (F32, 4.0)}, {}, "scaling.factor '4.0', .* does not compute"),
+    "stretched as of old": ({"llama.rope.scale_linear": (F32, 2.0)}, {}, "scale_linear '2.0', .* does not compute"),
+    "both sides": ({"llama.attention.causal": (BOOL, False)}, {}, "causal 'False', .* does not compute"),
+    "a window": ({"llama.attention.sliding_window": (U32, 8)}, {}, "sliding_window '8', .* does not compute"),
+    "narrow values": ({"llama.attention.value_length": (U32, 2)}, {}, "has values of 2 of a head's 4 features"),
+    "turned by an array": ({"llama.rope.dimension_count": (ARRAY, (I32, [4, 4]))}, {}, "turns .* of a head's 4"),
+    "an array of architectures": ({"general.architecture": (ARRAY, (STRING, ["llama"]))}, {}, "of the architecture"),
+    "a huge table of angles": ({"llama.context_length": (U32, 1 << 22), "llama.attention.key_length": (U32, 16),
+                                "llama.rope.dimension_count": (U32, 16)}, {}, "table of angles would have 67,108,864 numbers"),
     "experts": ({EXPERTS: (U32, 8)}, {}, "does not compute"),
     "experts of an array": ({EXPERTS: (ARRAY, (I32, [1, 2]))}, {}, "does not compute"),
     "no embedding": ({}, {"token_embd.weight": None}, "does not say vocab_size"),

@@ -168,6 +168,11 @@ REFUSED = [
     ("gpt2", {"layer_norm_epsilon": 0}, "norm_eps"),
     ("gpt2", {"layer_norm_epsilon": float("nan")}, "norm_eps"),
     ("gpt2", {"model_type": "opt"}, "no model_type 'opt': this version knows .*gpt2"),
+    ("gpt2", {"num_attention_heads": 3}, "d_model 8 does not split into 3 heads"),
+    ("gpt2", {"num_hidden_layers": 3}, "h.2.ln_1.weight is missing"),
+    ("llama", {"is_causal": False}, "is_causal is False"),
+    ("llama", {"rope_parameters": {"rope_theta": 10**400}}, "rope_base is an integer beyond the largest float"),
+    ("t5", {"num_hidden_layers": 3}, "layer.*is missing"),
     ("llama", {"attention_bias": True}, "attention_bias is True, only False can be read: a Llama has biases"),
     ("llama", {"mlp_bias": True}, "mlp_bias is True"),
     ("llama", {"hidden_act": "relu"}, "hidden_act is 'relu', only silu"),
@@ -196,6 +201,13 @@ REFUSED = [
     ("t5", {"num_decoder_layers": 4_000_000}, "they are not of one model"),
     ("t5", {"decoder_start_token_id": 11}, "start_id 11 is none of 11 tokens"),
 ]  # fmt: skip
+
+
+def test_names_that_would_write_on_the_screen(tmp_path):
+    gpt2().save_pretrained(tmp_path)
+    rewritten(tmp_path, lambda arrays: arrays.update({"x\x1b[2J": np.zeros(1, np.float32)}))
+    with pytest.raises(ValueError, match=r"names an array 'x\\x1b\[2J'"):
+        Pretrained.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("name, fields, match", REFUSED)

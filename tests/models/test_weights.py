@@ -100,6 +100,12 @@ def test_our_own_layout_has_shards_too(tmp_path):
     np.testing.assert_array_equal(answer(Pretrained.from_pretrained(tmp_path)), answer(model))
 
 
+def test_the_size_of_a_shard_is_a_number_of_bytes(tmp_path):
+    for size in ("5GB", 0, 1.5):
+        with pytest.raises(ValueError, match=f"max_shard_size is {size!r}: give the number of bytes"):
+            gpt2().save_pretrained(tmp_path, max_shard_size=size)
+
+
 def test_an_older_save_does_not_linger(tmp_path):
     """A reader looks at model.safetensors first: the one of an older save would be read in place of the newer shards."""
     old, new = gpt2(1), gpt2(2)

@@ -189,6 +189,11 @@ def test_the_order_of_texts_makes_no_difference(kind):
 def test_what_cannot_be_learned(kind):
     with pytest.raises(ValueError, match="there is no text"):
         kind.train([], 100)
+    with pytest.raises(ValueError, match="there is no text"):
+        kind.train("", 100)
+    for size in ("300", None, 300.5, True):
+        with pytest.raises(TypeError, match=f"vocab_size is {size!r}: give a whole number"):
+            kind.train(CORPUS, size)
     with pytest.raises(ValueError, match=r"room for 3 tokens .* has \d+ characters"):
         kind.train(CORPUS, 10)
     with pytest.raises(ValueError, match="needs '<unk>'"):
@@ -196,6 +201,19 @@ def test_what_cannot_be_learned(kind):
     with pytest.raises(TypeError, match="learns from text"):
         kind.train([b"bytes"], 200)
     assert kind.train("ab ab", 100).vocab_size < 20
+
+
+@LEARNED
+def test_empty_texts_and_names_of_signs_are_no_hindrance(kind):
+    """A blank line among the texts; a corpus that writes <unk> where a word was."""
+    lines = ["the <unk> of <unk> and a <unk> , x<unk>y z<unk>", "", "<unk>", "say<mask>it", ""] * 20
+    made = kind.train(lines, 100)
+    signs = {made.unk_id, made.mask_id}
+    assert not signs & set(made.encode("a <unk> x<unk>y say<mask>it"))
+
+
+def test_wordpiece_takes_no_memory_for_tokens_that_cannot_be():
+    assert WordPieceTokenizer.train("hello world " * 9, 10**13).vocab_size < 40
 
 
 def test_capital_letters_if_wanted():

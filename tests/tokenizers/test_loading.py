@@ -57,10 +57,16 @@ def test_what_is_saved_comes_back(tmp_path, name):
             assert again.encoding(text, "he") == made.encoding(text, "he")
 
 
-def test_saving_leaves_a_config_that_is_there(tmp_path):
-    write(tmp_path / "tokenizer_config.json", {"pad_token": "cafe"})
-    PipelineTokenizer(WHOLE["bert"]).save(tmp_path / "tokenizer.json")
-    assert load(tmp_path).pad_id == 5
+def test_saving_says_what_this_tokenizer_is_and_leaves_the_rest(tmp_path):
+    old = PipelineTokenizer(WHOLE["bert"], {"pad_token": "cafe", "eos_token": "cafe"}, "{{ old }}")
+    old.save(tmp_path / "tokenizer.json")
+    write(tmp_path / "tokenizer_config.json", {"pad_token": "cafe", "clean_up_tokenization_spaces": False})
+    write(tmp_path / "special_tokens_map.json", {"eos_token": "cafe"})
+    (tmp_path / "chat_template.jinja").write_text("{{ older }}")
+    PipelineTokenizer(WHOLE["bert"], {}, "{{ new }}").save(tmp_path / "tokenizer.json")
+    again = load(tmp_path)
+    assert (old.pad_id, again.pad_id, again.eos_id, again.chat_template) == (5, 0, None, "{{ new }}")
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text())["clean_up_tokenization_spaces"] is False
     PipelineTokenizer(WHOLE["bert"]).save(tmp_path / "b" / "other.json")
     assert [file.name for file in (tmp_path / "b").iterdir()] == ["other.json"]
 
@@ -256,6 +262,31 @@ def test_a_gguf_vocabulary_of_sentencepiece():
     assert bare.encoding("ab").tokens == ["ab"]
 
 
+def test_no_text_becomes_a_sign_through_merges():
+    tokens = ["<unk>", "<s>", "</s>", "<0x0A>", *"</s>0xA", "</", "<0", "<0x", "<0x0", "<0x0A", "▁"]
+    of_scores = from_gguf({
+        "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.add_space_prefix": False,
+        "tokenizer.ggml.scores": [0.0] * 4 + [-1.0 - i for i in range(len(tokens) - 4)],
+        "tokenizer.ggml.token_type": [2, 3, 3, 6] + [1] * (len(tokens) - 4), "tokenizer.ggml.add_bos_token": False,
+    })
+    for name in ("<s>", "</s>", "<0x0A>"):
+        assert not set(of_scores.encode(name)) & {0, 1, 2, 3} and of_scores.decode(of_scores.encode(name)) == name
+    vocab = {"<s>": 0, "<": 1, "s": 2, ">": 3, "<s": 4}
+    byte_pairs = {"type": "BPE", "vocab": vocab, "merges": ["< s", "<s >"]}
+    sign = {"id": 0, "content": "<s>", "special": True, "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False}
+    made = PipelineTokenizer({"version": "1.0", "added_tokens": [sign], "model": byte_pairs})
+    assert made.encode("<s>") == [4, 3] and made.encode("<s>", allow_special=True) == [0]
+
+
+def test_an_ordinary_added_token_is_found_beside_a_sign():
+    words = {"type": "WordLevel", "vocab": {"<unk>": 0, "x": 1}, "unk_token": "<unk>"}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    added = [{"id": 2, "content": "<a>", "special": True, **flags}, {"id": 3, "content": "a>b", "special": False, **flags}]
+    made = PipelineTokenizer({"version": "1.0", "added_tokens": added, "model": words})
+    assert made.encode("x<a>b")[-1] == 3
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -266,7 +297,13 @@ def test_a_gguf_vocabulary_of_sentencepiece():
         ({"tokenizer.ggml.token_type": [1, 2]}, "must be 259 numbers"),
         ({"tokenizer.ggml.merges": [3]}, "must be a list of texts"),
         ({"tokenizer.ggml.merges": ["h"]}, "must be two tokens"),
-        ({"tokenizer.ggml.bos_token_id": 999}, "there are 259 tokens"),
+        ({"tokenizer.ggml.tokens": 5}, "must be a list of texts"),
+        ({"tokenizer.ggml.token_type": 5}, "must be 259 numbers"),
+        ({"tokenizer.ggml.pre": ["smollm"]}, "must be the name of a rule"),
+        *(
+            ({"tokenizer.ggml.bos_token_id": wrong}, r"tokenizer\.ggml\.bos_token_id.*one of 259 tokens")
+            for wrong in (999, "abc", [1], float("nan"), 1.5)
+        ),
         ({"tokenizer.ggml.add_eos_token": 1}, "must be true or false"),
         ({"tokenizer.ggml.model": "llama"}, "cannot do without"),
     ],

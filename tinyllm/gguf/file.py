@@ -124,6 +124,8 @@ def _name(reader: Reader, what: str, longest: int, taken: dict[str, Any]) -> str
     name = reader.string(what)
     if not name or len(name.encode()) > longest:
         raise reader.fail(f"{what} has {len(name.encode()):,} bytes: 1 to {longest:,} are allowed")
+    if not name.isprintable():
+        raise reader.fail(f"{what} is {name!r}: names are letters and signs that can be printed")
     if name in taken:
         raise reader.fail(f"{name!r} comes twice: this is no intact GGUF file")
     return name

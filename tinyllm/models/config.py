@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -182,5 +183,7 @@ def check_type(name: str, kind: str, value: Any, least: int = 1) -> None:
     fits = types[kind.removesuffix(" | None")]
     if not isinstance(value, fits) or (isinstance(value, bool) and fits is not bool):
         raise TypeError(f"{name} is {value!r}: it must be of type {kind}")
+    if kind.startswith("float") and isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise ValueError(f"{name} is an integer beyond the largest float, {sys.float_info.max:.1e}: choose less")
     if kind.startswith("int") and not least <= value <= LARGEST:
         raise ValueError(f"{name} is {value}: choose one from {least} to {LARGEST:,}")

@@ -11,6 +11,7 @@ import numpy as np
 from ..gguf import GGUF
 from ..nn import init
 from .config import LlamaConfig
+from .pretrained import LARGEST_TABLE
 
 if TYPE_CHECKING:
     from .llama import Llama
@@ -19,6 +20,13 @@ TENSORS = {
     "attn_norm": "attention_norm", "attn_q": "attention.q_proj", "attn_k": "attention.k_proj", "attn_v": "attention.v_proj",
     "attn_output": "attention.o_proj", "ffn_norm": "feed_forward_norm", "ffn_gate": "feed_forward.gate",
     "ffn_up": "feed_forward.up", "ffn_down": "feed_forward.down",
+}
+# Keys that change what a model computes, and the values that leave it as it is here. A factor without a type is linear.
+ONLY: dict[str, tuple[Any, ...]] = {
+    "llama.expert_count": (0,), "llama.rope.scaling.type": ("none",), "llama.rope.scaling.factor": (0, 1),
+    "llama.rope.scale_linear": (0, 1), "llama.attention.causal": (True,), "llama.attention.sliding_window": (0,),
+    "llama.attention.clamp_kqv": (0,), "llama.attention.scale": (0,), "llama.logit_scale": (0, 1),
+    "llama.attn_logit_softcapping": (0,), "llama.final_logit_softcapping": (0,), "llama.use_parallel_residual": (False,),
 }
 EMBEDDING, NORM, HEAD = "token_embd.weight", "output_norm.weight", "output.weight"
 
@@ -64,15 +72,16 @@ def halves_from_neighbours(weight: np.ndarray, n_heads: int) -> np.ndarray:
 
 def _config(file: GGUF) -> LlamaConfig:
     about = file.metadata
-    if about.get("general.architecture") != "llama":
-        raise ValueError(f"{file.path} is of the architecture {about.get('general.architecture')!r}: Llama reads 'llama'")
+    architecture = about.get("general.architecture")
+    if not isinstance(architecture, str) or architecture != "llama":
+        raise ValueError(f"{file.path} is of the architecture {repr(architecture)[:40]}: Llama reads 'llama'")
     n_layers = about.get("llama.block_count")
     if isinstance(n_layers, int) and n_layers > len(file.tensors):
         raise ValueError(f"{file.path}: {n_layers} layers, {len(file.tensors)} tensors: they are not of one model")
-    for key in ("llama.rope.scaling.type", "llama.expert_count"):
-        value = about.get(key, 0)
-        if not isinstance(value, int | str) or value not in (0, "none"):
-            raise ValueError(f"{file.path} has {key} {value!r}, which Llama does not compute: take a model without")
+    for key, values in ONLY.items():
+        value = about.get(key, values[0])
+        if not isinstance(value, int | float | str) or value not in values:
+            raise ValueError(f"{file.path} has {key} {str(value)[:40]!r}, which Llama does not compute: take a model without")
     fields: dict[str, Any] = {
         "vocab_size": file.tensors[EMBEDDING].shape[0] if EMBEDDING in file.tensors else None, "n_layers": n_layers,
         "context": about.get("llama.context_length"), "d_model": about.get("llama.embedding_length"),
@@ -88,9 +97,12 @@ def _config(file: GGUF) -> LlamaConfig:
         )
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file.path}: {error}") from error
-    turned = about.get("llama.rope.dimension_count", config.d_head)
-    if turned != config.d_head:
-        raise ValueError(f"{file.path} turns {turned!r} of a head's {config.d_head} features: Llama turns all")
+    for key, what in (("llama.rope.dimension_count", "turns"), ("llama.attention.value_length", "has values of")):
+        width = about.get(key, config.d_head)
+        if not isinstance(width, int) or width != config.d_head:
+            raise ValueError(f"{file.path} {what} {repr(width)[:40]} of a head's {config.d_head} features: Llama takes all")
+    if (asked := config.context * config.d_head) > LARGEST_TABLE:
+        raise ValueError(f"{file.path}: the table of angles would have {asked:,} numbers: a file may ask for {LARGEST_TABLE:,}")
     return config
 
 

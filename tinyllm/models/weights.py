@@ -97,6 +97,8 @@ def opened(folder: Path) -> Iterator[Weights]:
             except safetensors.SafetensorError as error:
                 raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
         weights = Weights(files)
+        if odd := [name for name in weights if not name.isprintable()]:
+            raise ValueError(f"{folder} names an array {odd[0]!r}: names are letters and signs that can be printed")
         if index is not None:
             found = {name: entry.path.name for name, entry in weights.items()}
             if wrong := sorted(name for name in index.keys() | found.keys() if index.get(name) != found.get(name)):
@@ -165,8 +167,8 @@ def write(folder: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, st
 
 def _shards(arrays: Mapping[str, np.ndarray], most: int) -> Iterator[list[str]]:
     """The names in runs of at most `most` bytes; an array above that has a file of its own."""
-    if most < 1:
-        raise ValueError(f"max_shard_size is {most}: give the number of bytes that a file may have")
+    if not isinstance(most, int) or most < 1:
+        raise ValueError(f"max_shard_size is {most!r}: give the number of bytes that a file may have")
     shard: list[str] = []
     size = 0
     for name, array in arrays.items():

@@ -255,6 +255,12 @@ def check_special_tokens(names: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def check_vocab_size(vocab_size: int) -> None:
+    """Raise TypeError unless it is a whole number."""
+    if not isinstance(vocab_size, int | np.integer) or isinstance(vocab_size, bool):
+        raise TypeError(f"vocab_size is {vocab_size!r}: give a whole number of tokens")
+
+
 def as_texts(texts: TextOrTexts) -> Iterable[str]:
     """One text or many as many, each checked to be a str."""
     for text in [texts] if isinstance(texts, str) else texts:

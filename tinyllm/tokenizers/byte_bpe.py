@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from typing import Any, ClassVar
 
-from .base import SPECIAL_TOKENS, TextOrTexts, Tokenizer, as_texts, check_special_tokens
+from .base import SPECIAL_TOKENS, TextOrTexts, Tokenizer, as_texts, check_special_tokens, check_vocab_size
 from .merges import N_BYTES, Pair, learn_merges, merge
 from .words import LONGEST_RUN, WORD_IN_UNICODE_CLASSES, split_words
 
@@ -101,6 +101,7 @@ class ByteBPETokenizer(Tokenizer):
 
         Raises ValueError for a vocab_size without room for the bytes and special tokens, and where there is no text.
         """
+        check_vocab_size(vocab_size)
         special_tokens = check_special_tokens(special_tokens)
         smallest = N_BYTES + len(special_tokens)
         if vocab_size < smallest:

@@ -9,7 +9,7 @@ from .pipeline.contents import added_token, byte_level, byte_pairs, content, spl
 from .pipeline.tokenizer import PipelineTokenizer
 
 # Kinds of token, as llama.cpp numbers them.
-UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
+UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
 
 _DIGITS = [{"type": "Digits", "individual_digits": True}]
 _ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -75,13 +75,15 @@ def from_gguf(metadata: Mapping[str, Any]) -> PipelineTokenizer:
 
 def _byte_pairs(vocab: dict[str, int], said: _Metadata, added: list[Any], frame: Any) -> dict[str, Any]:
     pre = said.get("pre", "default")            # llama.cpp's default is a rule of its own
+    if not isinstance(pre, str):
+        raise ValueError(f'"tokenizer.ggml.pre" is {str(pre)[:40]}: it must be the name of a rule')
     if pre in _INSTEAD:
         steps = [split(_INSTEAD[pre]), byte_level(False, use_regex=False)]
     elif pre in _GPT2_AFTER:
         steps = [*_GPT2_AFTER[pre], byte_level(False)]
     else:
         known = ", ".join([*_GPT2_AFTER, *_INSTEAD])
-        raise ValueError(f'"tokenizer.ggml.pre" is {str(pre)[:40]!r}, no rule for cutting text known here, which are {known}')
+        raise ValueError(f'"tokenizer.ggml.pre" is {pre[:40]!r}, no rule for cutting text known here, which are {known}')
     return content(
         byte_pairs(vocab, said.texts("merges"), ignore_merges=pre in _LLAMA3_NAMES),
         added,
@@ -97,13 +99,14 @@ def _sentencepiece(
     """SentencePiece's byte pairs: of all neighbours that make a token, the two whose token scores best merge first.
 
     The file keeps scores, not merges. A merge list with the same effect has each way to put a token together from two
-    others, the best token first.
+    others, the best token first. No text becomes a control sign, the unknown, or a byte by its name.
     """
     scores = said.numbers("scores", len(tokens))
     if scores is None:
         raise ValueError('"tokenizer.ggml.scores" is missing: a vocabulary of model "llama" cannot do without')
     ways = []
-    for token in sorted(vocab, key=lambda token: -scores[vocab[token]]):
+    written = [token for token, i in vocab.items() if kinds[i] not in (UNKNOWN, CONTROL, BYTE)]
+    for token in sorted(written, key=lambda token: -scores[vocab[token]]):
         halves = [(token[:cut], token[cut:]) for cut in range(1, min(len(token), 256))]
         found = [(a, b) for a, b in halves if a in vocab and b in vocab]
         ways += sorted(found, key=lambda pair: (vocab[pair[0]], vocab[pair[1]]))
@@ -136,7 +139,7 @@ class _Metadata:
 
     def texts(self, key: str) -> list[str]:
         values = self.get(key, None)
-        if values is None or isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise ValueError(f'"tokenizer.ggml.{key}" must be a list of texts, got {type(values).__name__}')
         return list(values)
 
@@ -144,8 +147,8 @@ class _Metadata:
         values = self.get(key, None)
         if values is None:
             return None
-        listed = values.tolist() if hasattr(values, "tolist") else list(values)
-        if len(listed) != n or not all(type(value) in (int, float) for value in listed):
+        listed = values.tolist() if hasattr(values, "tolist") else values
+        if not isinstance(listed, list) or len(listed) != n or not all(type(value) in (int, float) for value in listed):
             raise ValueError(f'"tokenizer.ggml.{key}" must be {n} numbers, one a token')
         return listed
 
@@ -153,9 +156,9 @@ class _Metadata:
         value = self.get(key, None)
         if value is None:
             return None
-        if not 0 <= int(value) < n:
-            raise ValueError(f'"tokenizer.ggml.{key}" is {value}, but there are {n} tokens')
-        return int(value)
+        if type(value) is not int or not 0 <= value < n:
+            raise ValueError(f'"tokenizer.ggml.{key}" is {str(value)[:40]}: it must be the number of one of {n} tokens')
+        return value
 
     def flag(self, key: str, default: bool) -> bool:
         value = self.get(key, default)

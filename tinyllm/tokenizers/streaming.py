@@ -12,7 +12,8 @@ class StreamDecoder:
 
     A token of a byte-level vocabulary may end in the middle of a character ("é" is two bytes, "語" three). Decoding
     each token alone would show U+FFFD twice; here `push` answers "" first and the character next. All answers
-    together, `finish()` included, equal `tokenizer.decode` of all ids.
+    together, `finish()` included, equal `tokenizer.decode` of all ids, but for what a decoder does with the whole: the
+    space before the first word, which a text that goes on needs (`PipelineTokenizer.id_to_piece`).
     """
 
     def __init__(self, tokenizer: Tokenizer, skip_special: bool = False) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from .base import SPECIAL_TOKENS, TextOrTexts, as_texts, check_special_tokens
+from .base import SPECIAL_TOKENS, TextOrTexts, as_texts, check_special_tokens, check_vocab_size
 from .pipeline import contents
 from .pipeline.aligned import Aligned
 from .pipeline.entries import Entry
@@ -45,6 +45,7 @@ class UnigramTokenizer(PipelineTokenizer):
         Raises ValueError for a vocab_size without room for the characters and special tokens, special tokens without
         `<unk>`, and where there is no text.
         """
+        check_vocab_size(vocab_size)
         special = check_special_tokens(special_tokens)
         if UNKNOWN not in special:
             raise ValueError(f"Unigram needs {UNKNOWN!r} among the special tokens, for characters it does not know")
@@ -57,18 +58,16 @@ class UnigramTokenizer(PipelineTokenizer):
         }
         split = read_pre_tokenizer(Entry(cut, ""))
         counts: Counter[str] = Counter()
-        for text in as_texts(texts):
+        for text in filter(None, as_texts(texts)):
             for word in split(Aligned(text)):
                 counts.update(word.text[i : i + LONGEST_WORD] for i in range(0, len(word.text), LONGEST_WORD))
         if not counts:
             raise ValueError("there is no text to learn from: give at least one character")
-        scores = learn_pieces(counts, vocab_size - len(special))
+        scores = learn_pieces(counts, vocab_size - len(special), special)
         pieces = sorted(scores.items(), key=lambda piece: (-piece[1], piece[0]))
         # <unk> is part of the model; the other signs come after it and stand beside the model, out of text's reach.
         signs = [UNKNOWN, *(name for name in special if name != UNKNOWN)]
         ids = {name: len(pieces) + i for i, name in enumerate(signs)}
-        if any(name in scores for name in signs):
-            raise ValueError("a learned token has the name of a special one: pick another name for that")
         vocab = [[piece, score] for piece, score in [*pieces, (UNKNOWN, min(scores.values()) - NEVER)]]
         space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
         content = contents.content(
@@ -81,8 +80,8 @@ class UnigramTokenizer(PipelineTokenizer):
         return cls(content)
 
 
-def learn_pieces(word_counts: Mapping[str, int], n_pieces: int) -> dict[str, float]:
-    """Tokens and their log-probabilities, at most `n_pieces` of them.
+def learn_pieces(word_counts: Mapping[str, int], n_pieces: int, special: Collection[str] = ()) -> dict[str, float]:
+    """Tokens and their log-probabilities, at most `n_pieces` of them, none with the name of a special one.
 
     Text is a row of tokens drawn independently; which tokens a word was made of is hidden, since a word can be
     written in many ways x. A good vocabulary makes the words probable:
@@ -107,7 +106,7 @@ def learn_pieces(word_counts: Mapping[str, int], n_pieces: int) -> dict[str, flo
         raise ValueError(
             f"vocab_size has room for {n_pieces} tokens beside the special ones, the text has {len(characters)} characters"
         )
-    scores = _seeds(word_counts, characters, max(n_pieces * SEEDS_PER_TOKEN, 1000))
+    scores = _seeds(word_counts, characters, max(n_pieces * SEEDS_PER_TOKEN, 1000), special)
     while True:
         lattices = [(_edges(word, scores), len(word), count) for word, count in sorted(word_counts.items())]
         for _ in range(2):
@@ -121,14 +120,16 @@ def learn_pieces(word_counts: Mapping[str, int], n_pieces: int) -> dict[str, flo
         scores = {piece: scores[piece] for piece in [*characters, *kept]}
 
 
-def _seeds(word_counts: Mapping[str, int], characters: list[str], n_seeds: int) -> dict[str, float]:
+def _seeds(
+    word_counts: Mapping[str, int], characters: list[str], n_seeds: int, special: Collection[str]
+) -> dict[str, float]:
     """Step 1. A string that occurs once explains nothing but its place."""
     times: Counter[str] = Counter()
     for word, count in word_counts.items():
         for start in range(len(word)):
             for end in range(start + 1, min(len(word), start + LONGEST_PIECE) + 1):
                 times[word[start:end]] += count
-    strings = [string for string, n in times.items() if n > 1 and len(string) > 1]
+    strings = [string for string, n in times.items() if n > 1 and len(string) > 1 and string not in special]
     strings.sort(key=lambda string: (-times[string] * len(string), string))
     return _log_shares({string: float(times[string]) for string in [*characters, *strings[:n_seeds]]}, characters)
 

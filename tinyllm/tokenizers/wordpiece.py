@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .base import SPECIAL_TOKENS, TextOrTexts, as_texts, check_special_tokens
+from .base import SPECIAL_TOKENS, TextOrTexts, as_texts, check_special_tokens, check_vocab_size
 from .merges import Pair, merge
 from .pipeline import contents
 from .pipeline.aligned import Aligned
@@ -44,6 +44,7 @@ class WordPieceTokenizer(PipelineTokenizer):
         Raises ValueError for a vocab_size without room for the characters and special tokens, special tokens without
         `<unk>`, and where there is no text.
         """
+        check_vocab_size(vocab_size)
         special = check_special_tokens(special_tokens)
         if UNKNOWN not in special:
             raise ValueError(f"WordPiece needs {UNKNOWN!r} among the special tokens, for words it cannot write")
@@ -112,6 +113,7 @@ def learn_pieces(word_counts: Mapping[str, int], n_pieces: int) -> list[str]:
     ids = {name: i for i, name in enumerate(names)}
     listed = sorted(word_counts)
     words = [[ids[character] for character in characters_of(word)] for word in listed]
+    n_pieces = min(n_pieces, len(names) + sum(len(word) - 1 for word in words))     # each join makes a word shorter
     times = [word_counts[word] for word in listed]
 
     counts = np.zeros(n_pieces + 1)                     # of each token
@@ -138,7 +140,7 @@ def learn_pieces(word_counts: Mapping[str, int], n_pieces: int) -> list[str]:
         count(symbols, 1, place)
     while len(names) < n_pieces and pairs:
         n = len(pairs)
-        gain = _gains(together[:n], counts[lefts[:n]], counts[rights[:n]], counts.sum())
+        gain = _gains(together[:n], counts[lefts[:n]], counts[rights[:n]], counts[: len(names)].sum())
         if gain.max() <= 0:
             break
         pair = min((int(lefts[i]), int(rights[i])) for i in np.flatnonzero(gain == gain.max()))

@@ -21,6 +21,10 @@ FIELDS = (
     Field("resid_pdrop", "dropout", 0.1),
     Field("tie_word_embeddings", "tie_embeddings", True),
 )
+ALIASES = {
+    "hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
+    "num_hidden_layers": "n_layer",
+}
 ONLY = (
     Only("scale_attn_weights", True, "attention divides by √d here"),
     Only("scale_attn_by_inverse_layer_idx", False, "all layers scale their scores alike here"),
@@ -64,6 +68,7 @@ def _writes(ours: Mapping[str, Any]) -> dict[str, Any] | None:
 LAYOUT = Layout(
     model_type="gpt2", kind="gpt", kinds=("gpt",), base="GPT2Model", prefix="transformer.", head="lm_head.",
     fields=FIELDS, fixed={"bias": True, "norm": "layer", "norm_first": True, "positions": "learned"}, only=ONLY,
+    aliases=ALIASES,
     rows=lambda ours: ROWS, reads=_reads, writes=_writes,
     tied={"lm_head.weight": "wte.weight"}, unused=(r"h\.\d+\.attn\.(masked_)?bias",),
 )

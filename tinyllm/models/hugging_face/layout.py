@@ -73,6 +73,7 @@ COMMON = (
 @dataclass(frozen=True)
 class Layout:
     """One architecture's. `fixed` are fields of ours that all its models share, `only` keys of theirs that must have one value.
+    `aliases`: other names of keys, which Transformers reads in their place.
 
     `reads(values, names)` answers fields of ours that need more than a table, `writes(ours)` keys of theirs, "architectures"
     among them, or None for a model that is none of theirs. `tied`: names of copies, and what they are copies of. `unused`:
@@ -91,6 +92,7 @@ class Layout:
     reads: Callable[[Mapping[str, Any], Iterable[str]], dict[str, Any]]
     writes: Callable[[Mapping[str, Any]], dict[str, Any] | None]
     only: tuple[Only, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
     tied: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +120,7 @@ class Layout:
 
     def config(self, values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         """Our config from theirs. Raises ValueError naming a field, its value, and why no model of ours computes that."""
+        values = {**values, **{key: values[alias] for alias, key in self.aliases.items() if values.get(alias) is not None}}
         for key, value, why in (*COMMON, *self.only):
             if values.get(key, value) not in (value, None):
                 raise ValueError(f"{key} is {values[key]!r}, only {value!r} can be read: {why}")

@@ -24,6 +24,7 @@ FIELDS = (
 ONLY = (
     Only("attention_bias", False, "a Llama has biases everywhere or nowhere here"),
     Only("mlp_bias", False, "a Llama has biases everywhere or nowhere here"),
+    Only("is_causal", True, "all layers are causal here"),
     Only("rope_interleaved", False, "rotary positions turn the features i and i + d/2 together here"),
     Only("partial_rotary_factor", 1.0, "rotary positions turn all features of a head here"),
 )

@@ -24,6 +24,9 @@ FIELDS = (
     Field("layer_norm_epsilon", "norm_eps", 1e-6),
     Field("dropout_rate", "dropout", 0.1),
 )
+ALIASES = {
+    "hidden_size": "d_model", "head_dim": "d_kv", "num_attention_heads": "num_heads", "num_hidden_layers": "num_layers",
+}
 ONLY = (Only("is_encoder_decoder", True, "the encoder alone is no T5 here"),)
 
 
@@ -80,6 +83,7 @@ def _writes(ours: Mapping[str, Any]) -> dict[str, Any] | None:
 LAYOUT = Layout(
     model_type="t5", kind="t5", kinds=("t5",), base="T5ForConditionalGeneration", prefix="", head="lm_head.",
     fields=FIELDS, fixed={"bias": False, "norm": "rms", "norm_first": True, "positions": "relative"}, only=ONLY,
+    aliases=ALIASES,
     rows=_rows, reads=_reads, writes=_writes,
     tied={name: "shared.weight" for name in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")},
     unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),

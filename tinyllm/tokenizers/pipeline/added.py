@@ -64,19 +64,16 @@ class AddedTokens:
 class _Finder:
     def __init__(self, tokens: dict[str, AddedToken]) -> None:
         self._tokens = tokens
-        # The leftmost, and of those that begin there the longest.
-        names = sorted(filter(None, tokens), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, names))) if names else None
+        self._any = _one_of(tokens)
+        self._ordinary = _one_of(name for name, token in tokens.items() if not token.special)
 
     def split(self, piece: Aligned, allow_special: bool) -> list[Found]:
         text, done = piece.text, 0
         found: list[Found] = []
-        for match in self._pattern.finditer(text) if self._pattern else ():
+        for match in (self._any if allow_special else self._ordinary).finditer(text):
             token = self._tokens[match[0]]
             start, end = match.span()
-            if token.special and not allow_special:
-                continue
-            if token.single_word and (_is_word(text[:start][-1:]) or _is_word(text[end : end + 1])):
+            if token.single_word and (_is_word(text[start - 1 : start]) or _is_word(text[end : end + 1])):
                 continue
             while token.lstrip and start > done and text[start - 1] in WHITE_SPACE:
                 start -= 1
@@ -91,6 +88,12 @@ class _Finder:
         if done < len(text):
             found.append((piece.cut(done, len(text)), None))
         return found
+
+
+def _one_of(names: Iterable[str]) -> re.Pattern[str]:
+    """The leftmost, and of those that begin there the longest."""
+    names = sorted(filter(None, names), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)) if names else r"(?!)")
 
 
 _WORD = Pattern(f"[{WORD}]")

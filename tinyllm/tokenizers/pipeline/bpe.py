@@ -40,6 +40,11 @@ class BPE(Model):
         made = {left + right for left, right in merges}
         self._cuts = "▁" in vocab and not prefix and not suffix and not any(map(_SAFE_CUT.search, made))
 
+    def reserve(self, signs: frozenset[str]) -> None:
+        super().reserve(signs)
+        writable = set(self.written.values())
+        self.merges = {pair: merge for pair, merge in self.merges.items() if merge[1] in writable}
+
     def split(self, word: str) -> Tokens:
         if self.ignore_merges and word in self.written:
             return [self.written[word]], [(0, len(word))]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import Tokenizer
 from ..encoding import Encoding
-from ..storage import write_json
+from ..storage import read_json, write_json
 from .added import AddedTokens, Found, read_added_tokens
 from .bpe import read_bpe
 from .decoders import byte_of_name, bytes_of_name, read_decoder
@@ -37,8 +37,8 @@ class PipelineTokenizer(Tokenizer):
 
     It does what the `tokenizers` library does with the same file, id for id and offset for offset, with two
     differences that make it behave like every other tokenizer here: the name of a special token in a text is text
-    unless `allow_special` is said (the library's Unigram knows it by name all the same), and the file's
-    "padding" and "truncation" are kept but left to whoever makes batches.
+    unless `allow_special` is said (the library's models know it by name all the same), and the file's "padding" and
+    "truncation" are kept but left to whoever makes batches.
 
     - `vocab_size`: one more than the largest id. Ids that the file leaves out have no token.
     - `special_ids`: the added tokens that are marked special. `chat_template`: the Jinja template that came with it.
@@ -161,13 +161,19 @@ class PipelineTokenizer(Tokenizer):
         return {f"{role}_token": self._names[i] for role, i in ids.items() if i is not None}
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes the `tokenizer.json`, and beside it where there is none yet a `tokenizer_config.json`, which says
-        which token pads, begins and ends, and holds the chat template."""
-        super().save(path)
+        """Writes the `tokenizer.json`, and beside it into `tokenizer_config.json` which token pads, begins and ends, and
+        the chat template; what else such a file says stays. Older files beside it that would say otherwise go."""
         beside = Path(path).with_name("tokenizer_config.json")
-        if Path(path).name == "tokenizer.json" and not beside.exists():
-            template = {} if self.chat_template is None else {"chat_template": self.chat_template}
-            write_json(beside, {"tokenizer_class": "PreTrainedTokenizerFast", **self.roles(), **template})
+        if Path(path).name != "tokenizer.json":
+            super().save(path)
+            return
+        said = read_json(beside) if beside.exists() else {"tokenizer_class": "PreTrainedTokenizerFast"}
+        ours = {"chat_template", *(f"{role}_token" for role in ROLES)}
+        template = {} if self.chat_template is None else {"chat_template": self.chat_template}
+        super().save(path)
+        write_json(beside, {key: value for key, value in said.items() if key not in ours} | self.roles() | template)
+        for older in ("special_tokens_map.json", "chat_template.jinja"):
+            beside.with_name(older).unlink(missing_ok=True)
 
     def as_json(self) -> dict[str, Any]:
         return self._content

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .entries import Entry
 from .models import Model, Tokens, unknown_id, vocabulary
 
+LONGEST_WORD = 10_000
+
 
 class WordPiece(Model):
     """Greedy from the left: "playing" → "play", "##ing".
@@ -40,9 +42,12 @@ class WordPiece(Model):
 
 def read_wordpiece(entry: Entry) -> WordPiece:
     """A model of type "WordPiece"."""
+    longest = entry.number("max_input_chars_per_word", 100)
+    if longest > LONGEST_WORD:
+        raise ValueError(f'"{entry.place}.max_input_chars_per_word" is {longest}: at most {LONGEST_WORD:,} are taken')
     return WordPiece(
         vocabulary(entry),
         entry.text("unk_token", "[UNK]"),
         entry.text("continuing_subword_prefix", "##"),
-        min(entry.number("max_input_chars_per_word", 100), 1000),
+        longest,
     )
