@@ -463,7 +463,8 @@ check(5, clipped)
 
 # %% [markdown]
 # **6. Something to think about.** SGD with momentum $\mu$ on a slope that never changes, $g$, from $v = 0$. By how much,
-# and with which sign, has $x$ changed after n steps of rate η? A closed formula, without a loop, as a function of the numbers g, rate, mu and n.
+# and with which sign, has $x$ changed after n steps of rate η? A closed formula, without a loop, as a function of the numbers
+# g, rate, mu and n.
 
 # %%
 def distance(g, rate, mu, n):

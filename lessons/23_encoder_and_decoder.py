@@ -627,13 +627,14 @@ viz.heatmap(share.round(2), "source token", "token to be written", "The answer d
             label="share of the gradient, by row", values=True, rows=list(target), columns=list(source))
 
 # %% [markdown]
-# The two maps differ, and it is worth knowing how. Cross-attention looks at *letters*: at b while b is written, then on
-# to e and d. It hardly looks at the rows of the counts. From that alone one might conclude that the model does not read
-# them. But it writes the right number of each, and the gradient says by what: when the third b is due, and again when the
-# first e is, the 3 has a share between an eighth and a quarter (machines round differently and end with different
-# weights). The encoder's attention has carried the count into the letter's row, and the decoder fetches both from there.
-# **An attention map shows where a row is fetched, not what is in it.** (The gradient is no last word either. It says what
-# a small change of an input would do, and where a token's meaning is settled, a small change does little.)
+# The two maps differ, and it is worth knowing how. Cross-attention looks at *letters*: at b while b is written, then on to
+# e and d. Until the end sign is due (last row), it hardly looks at the rows of the counts. From that alone one might
+# conclude that the model does not read them. But it writes the right number of each, and the gradient says by what: when
+# the third b is due, and again when the first e is, the 3 has a share between an eighth and a quarter (machines round
+# differently and end with different weights). The encoder's attention has carried the count into the letter's row, and the
+# decoder fetches both from there. **An attention map shows where a row is fetched, not what is in it.** (The gradient is no
+# last word either. It says what a small change of an input would do, and where a token's meaning is settled, a small change
+# does little.)
 
 # %% [markdown]
 # ## Break it: queries and keys change places

@@ -3,7 +3,7 @@
 #
 # *The model says how probable every text is. How does one find the most probable one, and is that the one we want?*
 #
-# *Reading 45 min · running 30 s · builds on lessons 8 (likelihood), 18 (generation), 23 (encoder and decoder) and 24
+# *Reading 45 min · running 60 s · builds on lessons 8 (likelihood), 18 (generation), 23 (encoder and decoder) and 24
 # (translation)*
 #
 # **Afterwards you can** show why the likeliest next word may lead away from the likeliest text, write beam search in twenty
@@ -37,9 +37,10 @@ lesson.formulas()
 # ## The question (T4)
 #
 # [Lesson 24](24_sequence_to_sequence.ipynb) trained a translator and let it write *greedily*: the likeliest word, then the
-# likeliest word after that, and so on. Document 001 §5 does the same with T5: its `model.generate(**inputs)` is, unless
-# told otherwise, greedy. For a story one draws at random ([lesson 18](18_generation.ipynb)); of a translation one wants not
-# any but the best. If "best" means most probable, the task is
+# likeliest word after that, and so on. Document 001 §5 does the same with T5: its
+# `model.generate(inputs["input_ids"], max_length=50)` is, unless told otherwise, greedy. For a story one draws at random
+# ([lesson 18](18_generation.ipynb)); of a translation one wants not any but the best. If "best" means most probable, the
+# task is
 #
 # $$\hat{\mathbf{y}} = \arg\max_{\mathbf{y}} P(\mathbf{y} \mid \mathbf{x})
 # = \arg\max_{\mathbf{y}} \prod_{t=1}^{T} P(y_t \mid y_{<t}, \mathbf{x})$$
@@ -167,7 +168,7 @@ for width in (1, 2, 3, len(WORDS) ** LONGEST):
 class Cards(Module):
     """The index cards as a causal model: ids (B, T), the first of which starts the text → logits (B, T, V)."""
 
-    config = SimpleNamespace(context=8)
+    config, causal = SimpleNamespace(context=8), True
 
     def forward(self, ids, cache=None):
         beginnings = [tuple(row[1 : t + 1]) for row in ids for t in range(len(row))]

@@ -340,11 +340,11 @@ for text in data.test.sources[:3]:
 
 # %% [markdown]
 # (The decoder is told how many places there are; the length need not fit into the code.) Short sentences come back whole.
-# With little room their words turn into others of the same kind, *owl* for *king*, *calls* for *helped*. Long sentences do
-# not come back at all, and odd things appear in them: tokens that occur in no sentence. Whence? The proof with the mean
-# tells it. Where the code does not say which word it is, $\hat x_i$ becomes a mean of many. The mean of $m$ random vectors
-# is short: squared length $C/m$, nothing else in it that would point anywhere. The nearest to such a point is whichever
-# vector of the whole table is itself short, meant or not. Checked:
+# With little room their words turn into others, often into one common word again and again: look at what becomes of the
+# king. Long sentences do not come back at all, and odd things appear in them: tokens that occur in no sentence. Whence? The
+# proof with the mean tells it. Where the code does not say which word it is, $\hat x_i$ becomes a mean of many. The mean of
+# $m$ random vectors is short: squared length $C/m$, nothing else in it that would point anywhere. The nearest to such a
+# point is whichever vector of the whole table is itself short, meant or not. Checked:
 
 # %% tags=["varies"]
 model, never, all_answers = autoencoders[128], [], 0
@@ -502,8 +502,9 @@ viz.accuracy_bars(means, [f"{n} labels" for n in FEW], "Pretrained on the same s
                   chance=max(truth.mean(), 1 - truth.mean()))
 
 # %% [markdown]
-# The masked model is ahead with every number of labels, and by more than the spread of the three draws. The reconstructing
-# ones are better than no pretraining in the mean, but not by much, and with 16 labels the plain one is not at all.
+# Over all three columns together the masked model is ahead, and clearly. In one column alone its lead over the denoising
+# one may be no larger than the spread of the three draws. The reconstructing ones lie, in the mean, between it and no
+# pretraining; what they gain is often no more than the draws differ.
 #
 # Why? Look at what each was paid for. To guess the hidden verb of *the owls that follow a cat ▢*, the masked model must
 # find the subject and know whether it is one or several: **the task was part of the guessing**. The autoencoder was paid

@@ -435,8 +435,8 @@ viz.token_strip([word for text in sentences[3:] for word in text.split()], np.co
                 label="fall of the margin without the word and its neighbours", diverging=True)
 
 # %% [markdown]
-# Nine words lie between *Warwick* and its clue, and nobody said where to look. The insertion is the same in all three
-# sentences, so the network has learned to read past it.
+# Ten words, two of them commas, lie between *Warwick* and the clause with its clue, and nobody said where to look. The
+# insertion is the same in all three sentences, so the network has learned to read past it.
 
 # %% [markdown]
 # ## On real sentences

@@ -379,11 +379,11 @@ viz.accuracy_bars(results, ["all", "level 1", "level 2", "level 3"], "Exact matc
 # for all levels hides that; the three beside it do not. Joining facts is where this small reader ends.
 
 # %% [markdown]
-# What the answer to a question looks like from inside: the start logits over one passage, for two questions.
+# What the answer to a question looks like from inside: the start probabilities over one passage, for two questions.
 
 # %% tags=["varies"]
 story = next(q for q in data.test if not q.impossible).passage
-asked = [q for q, k in zip(data.test, level) if q.passage == story and k in (1, 3)][:2]
+asked = [next(q for q, k in zip(data.test, level) if q.passage == story and k == wanted) for wanted in (1, 3)]
 strip, values = [], []
 for question in asked:
     batch = next(batches([question]).evaluation())

@@ -334,9 +334,10 @@ viz.bars({name.replace(" ", "\n", 1): share for name, share in without.items()},
 # The first sentence invents nothing, since it only copies. Where our models write a content word at all, it is pieced
 # together from tokens and stands in no source. People who wrote the references used many words that their own text does not
 # have (they knew the function, not only the text), so a reference is no proof of what can be inferred. And the neighbour,
-# the best of all by ROUGE, is mostly *about something else*. ROUGE cannot see it: it compares with a reference and never
-# looks at the source. A high ROUGE is not faithfulness, and for a reader who trusts a summary it is the invented word that
-# does harm (Maynez et al. 2020 asked people to mark such words in the summaries of good models, and found them in most).
+# the best by ROUGE of those that do not cheat, is mostly *about something else*. ROUGE cannot see it: it compares with a
+# reference and never looks at the source. A high ROUGE is not faithfulness, and for a reader who trusts a summary it is the
+# invented word that does harm (Maynez et al. 2020 asked people to mark such words in the summaries of good models, and
+# found them in most).
 
 # %% [markdown]
 # ## Break it: a summary of everything

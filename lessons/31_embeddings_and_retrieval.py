@@ -481,7 +481,7 @@ assert np.array_equal((a @ unit(long_b).T).argmax(axis=1), (a @ b.T).argmax(axis
 
 # %% [markdown]
 # Two losses in one: the length acts as a temperature that nobody chose (twice as long is a quarter of $\tau$), so the loss
-# falls by growing; and one long text comes first for questions that have nothing to do with it. `test_heads.py` holds that
+# falls by growing; and one long text comes first for a question that has nothing to do with it. `test_heads.py` holds that
 # the encoder's vectors are one long, `test_embeddings_have_length_one`
 # ([tests/models/test_heads.py](../tests/models/test_heads.py)).
 

@@ -234,8 +234,8 @@ for name, model in models.items():
     assert parameters(configs[name]) == model.n_parameters()
 
 # %% [markdown]
-# The formula agrees with the four models that we built. So let us trust it with four that we have no room for, and compare
-# with what their papers and model cards say: 124M, 110M, 60M, 135M and 7B.
+# The formula agrees with the four models that we built. So let us trust it with five real ones (lesson 33 opens the
+# fourth), and compare with what their papers and model cards say: 124M, 110M, 60M, 135M and 7B.
 
 # %%
 real = {
@@ -254,8 +254,8 @@ assert sizes["GPT-2 small"] == 124_439_808 and sizes["BERT base"] == 109_482_240
 assert sizes["SmolLM2 135M"] == 134_515_008 and sizes["Llama 2 7B"] == 6_738_415_616
 
 # %% [markdown]
-# To the last parameter. Note the last column: in a small model a third is the table of tokens; in a large one it hardly
-# counts. That is why small models tie their embeddings and large ones do not bother.
+# To the last parameter. Note the last column: in a small model a fifth to a third is the table of tokens; in a large one it
+# hardly counts. That is why small models tie their embeddings and large ones do not bother.
 #
 # What a model needs in *use* is more than its weights: the key–value cache (lesson 18) grows with every token of every
 # text, $2 \cdot \text{layers} \cdot H_{kv} \cdot d$ numbers each.
@@ -338,13 +338,14 @@ for name, model in models.items():
     again = Pretrained.from_pretrained(home / name)
     assert type(again) is type(model) and np.array_equal(run(again, tokens), run(model, tokens))
     with open(home / name / "model.safetensors", "rb") as file:
-        names[name] = sorted(key for key in safetensors_header(file.read())[0] if "0" in key and ("q" in key or "attn" in key))
-    print(f"{name:6} calls its first queries {names[name][0]}")
+        names[name] = sorted(key for key in safetensors_header(file.read())[0] if "0" in key and key.endswith("weight")
+                             and any(part in key for part in ("c_attn", ".query.", ".q.", "q_proj")))
+    print(f"{name:6} calls its first query matrix {names[name][0]}")
 
 # %% [markdown]
-# Four names for one matrix. That Transformers computes the same logits, losses and gradients from these folders, and we
-# from the ones it writes, is held by [tests/parity/test_hugging_face.py](../tests/parity/test_hugging_face.py), for
-# hundreds of drawn configs.
+# Four names for one matrix (GPT-2's has the keys and values beside it). That Transformers computes the same logits, losses
+# and gradients from these folders, and we from the ones it writes, is held by
+# [tests/parity/test_hugging_face.py](../tests/parity/test_hugging_face.py), for hundreds of drawn configs.
 
 # %% [markdown]
 # ## Break it: one wrong line in config.json
@@ -480,8 +481,8 @@ check(5, split_attention)
 
 
 # %% [markdown]
-# **6. Something to think about.** A model has L layers, width C, K key/value heads of width d. Its weights are P numbers.
-# From how many tokens on is its cache larger than its weights (both in the same dtype)? The smallest such number of tokens.
+# **6. Something to think about.** A model has L layers and K key/value heads of width d. Its weights are P numbers. From how
+# many tokens on is its cache larger than its weights (both in the same dtype)? The smallest such number of tokens.
 
 # %%
 def cache_outgrows(P, L, K, d):

@@ -478,18 +478,21 @@ if smol:
     }
     for name, (first, second) in silenced.items():
         print(f"{name:16} first time {first:5.1f}, second time {second:5.1f}")
-    assert silenced["6 copiers"][1] > silenced["6 drawn"][1] + 4
+    gained, lost = -np.diff(silenced["none"])[0], silenced["6 copiers"][1] - silenced["none"][1]
+    print(f"of the {gained:.1f} nats that copying gains, the six copiers' silence costs {lost / gained:.0%}")
+    assert silenced["6 copiers"][1] > silenced["6 drawn"][1] + 4 and lost > gained / 2
     assert abs(silenced["6 copiers"][0] - silenced["none"][0]) < 0.5
 
 # %% tags=["varies"]
 viz.bars(
     {name: second for name, (_, second) in silenced.items()}, "loss the second time (nats)",
-    "Silence six heads of 270, and it cannot copy", baseline=silenced["none"][0], baseline_name="the first time",
+    "Silence six heads of 270, and most of the copying is gone", baseline=silenced["none"][0], baseline_name="the first time",
 ) if smol else None
 
 # %% [markdown]
-# Six heads drawn by chance cost little; the six copiers cost nearly all of it, and cost the *first* time nothing. This is
-# what makes the claim "these heads are for copying" a finding and not a story: a prediction, a change, a control.
+# Six heads drawn by chance cost little; without the six copiers most of what copying gains is lost, and the *first* time
+# costs no more than before. This is what makes the claim "these heads are for copying" a finding and not a story: a
+# prediction, a change, a control.
 #
 # One more thing is to be seen in these weights. Where do all the other heads look?
 
@@ -552,9 +555,9 @@ viz.heatmap(
 ) if mini else None
 
 # %% [markdown]
-# The first three pairs share little but *the* and *on*: whoever counts words has nothing to go by. The last pair shares
-# *bank*, and lies apart. How does the model know? Look at the vector of that one token. In lesson 11 a word had one vector,
-# for all its meanings. After six layers it has one for each use:
+# The first three pairs share little but *the*, *on*, *I* and *my*: whoever counts words has nothing to go by. The last pair
+# shares *bank*, and lies apart. How does the model know? Look at the vector of that one token. In lesson 11 a word had one
+# vector, for all its meanings. After six layers it has one for each use:
 
 # %% tags=["varies"]
 uses = ["She deposited money at the bank.", "The bank approved the loan.", "They sat on the bank of the river.",

@@ -119,8 +119,8 @@ encode = partial(tokenizer.encode, allow_special=True)                          
 #
 # $$L = -\frac{1}{|R|} \sum_{t \in R} \log p(x_t \mid x_{<t})$$
 #
-# Everything is read: the user's words stand before the bar. But only replies are to the left of it. In the batch the other
-# places have the target −100, which `F.cross_entropy` leaves out.
+# Everything is read: the user's words stand behind the bar, among the conditions. But only replies stand before it. In the
+# batch the other places have the target −100, which `F.cross_entropy` leaves out.
 
 # %%
 def batches(dialogues, seed=0):
@@ -227,6 +227,7 @@ loss = {name: evaluate(each, Causal(), batches(testing).evaluation(), workers=1)
         for name, each in (("replies only", model), ("everything", parrot))}
 print(", ".join(f"{kind} {share:.0%}" for kind, share in both.items()))
 print(", ".join(f"trained on {name}: loss on replies {value:.4f}" for name, value in loss.items()))
+assert min(both.values()) > 0.8 and loss["everything"] < loss["replies only"] + 0.05
 
 # %% tags=["varies"]
 viz.accuracy_bars(
@@ -236,14 +237,16 @@ viz.accuracy_bars(
 )
 
 # %% [markdown]
-# Nothing is lost here: learned from everything, the replies are at least as good. The user of these dialogues speaks as
-# simply as the assistant, and to predict *them* takes the same skills. So the mask is not what makes the model right. What
-# it decides is *whose part is learned*: a real user writes typing errors, rude words and wrong claims, and a model that is
-# trained on them learns to write those too. That is the reason for the mask, and small clean data cannot show it.
+# Hardly anything is lost here: learned from everything, the replies are about as right to the letter, and their loss is a
+# little higher at most. The user of these dialogues speaks as simply as the assistant, and to predict *them* takes the same
+# skills. So the mask is not what makes the model right. What it decides is *whose part is learned*: a real user writes
+# typing errors, rude words and wrong claims, and a model that is trained on them learns to write those too. That is the
+# reason for the mask, and small clean data cannot show it.
 #
-# What the data do show is in the conversation above. Asked in an order that training never had (a question first, a
-# correction after it), the model answered *A chair* in the run shown here: nobody had named one. It learned the
-# conversations it was shown, not conversing. Larger models differ in how much they were shown.
+# One more thing can be seen in the conversation above. It has an order that training never had (a question first, a
+# correction after it). Asked in such an order, a model may answer what nobody named, or misspell what it knew a turn
+# before; read the conversation for it. It learned the conversations it was shown, not conversing. Larger models differ in
+# how much they were shown.
 
 # %% [markdown]
 # ## Break it: without the end sign

@@ -60,6 +60,15 @@ def error_of_product(d, x):
 
 scales = st.sampled_from([0.25, 0.5, 1.0])
 blocks = st.tuples(scales, st.sampled_from([-2.0, 0.0, 1.5]), st.lists(st.integers(0, 255), min_size=1, max_size=4))
+
+
+def without_ties(drawn):
+    """Whether no weight lies in the middle between two rungs: there one may round up, down or to the even one."""
+    w, bits = drawn
+    place = (w - w.min()) / (np.ptp(w) or 1) * (2**bits - 1)
+    return bool((np.abs(place % 1 - 0.5) > 1e-6).all())
+
+
 rows = st.lists(st.integers(-12, 12), min_size=1, max_size=6).map(lambda values: np.array(values) / 4)
 matrices = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2)).map(
     lambda size: (np.arange(size[0] * 2 * size[1] * size[2], dtype=float).reshape(-1, size[2]), size[0])
@@ -88,7 +97,7 @@ EXERCISES = [
         hint="low = data & 15, high = data >> 4; d q + m of both, one after the other.",
     ),
     Exercise(
-        "rounding", rounded_block, st.tuples(rows, st.sampled_from([1, 2, 3])),
+        "rounding", rounded_block, st.tuples(rows, st.sampled_from([1, 2, 3])).filter(without_ties),
         mistakes=(
             Mistake(lambda w, bits: rounded_block(w, bits, rungs=lambda bits: 2**bits),
                     "With b bits there are 2^b rungs, and one gap less than rungs."),
