@@ -162,12 +162,20 @@ def test_bad_input(prompt, options, error, message):
         generate(model_of(), prompt, **{"max_new_tokens": 3, **options})
 
 
-@pytest.mark.parametrize("use_cache", [True, False])
-def test_a_model_that_continues_nothing_is_refused(use_cache):
+def test_a_model_that_continues_nothing_is_refused():
     bert = Bert(BertConfig(vocab_size=VOCAB, context=CONTEXT, n_layers=1, n_heads=1, d_model=4))
-    for model in (bert, SequenceClassifier(bert, 2)):
+    classifier = SequenceClassifier(bert, 2)
+    for model, use_cache in ((bert, True), (classifier, True), (classifier, False)):
         with pytest.raises(TypeError, match=f"a {type(model).__name__} does not continue a text: give a causal model"):
             generate(model, [1], 3, use_cache=use_cache)
+
+
+def test_a_model_whose_mask_was_taken_off_writes_without_a_cache():
+    class WithoutMask(GPT):
+        causal = False
+
+    model = WithoutMask(GPTConfig(vocab_size=VOCAB, context=CONTEXT, n_layers=1, n_heads=1, d_model=4))
+    assert len(generate(model, [1], 3, use_cache=False)[0]) == 3
 
 
 def test_a_stream_refuses_bad_input_at_the_call():

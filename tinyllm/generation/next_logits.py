@@ -149,7 +149,8 @@ def next_logits(model: Any, prompt: Any, use_cache: bool = True) -> NextLogits:
     ids = _checked(prompt)[None]
     if has_source(model):
         return SourceNext(model, ids, use_cache=use_cache)
-    if not getattr(model, "causal", False):
+    causal = getattr(model, "causal", None)
+    if causal is None or (use_cache and not causal):        # without a cache a mask that was taken off does what it does
         raise TypeError(
             f"a {type(model).__name__} does not continue a text: give a causal model (GPT, Llama) or an encoder-decoder"
         )
