@@ -20,7 +20,7 @@ import numpy as np
 
 from tinyllm.cli import main as tinyllm
 from tinyllm.cli.corpora import read_corpus
-from tinyllm.cli.main import parser
+from tinyllm.cli.main import parse
 from tinyllm.cli.pretraining import LOOKED_AT, objective_and_sources
 from tinyllm.cli.sources import open_model
 from tinyllm.data import SentencePairs
@@ -50,7 +50,7 @@ def main() -> None:
 
 def report(run: Path, line: list[str]) -> None:
     """Write the table of a run."""
-    args = parser(line).parse_args(line)
+    args = parse(line)
     model, tokenizer = open_model(run)
     objective, train, valid = objective_and_sources(args, tokenizer, read_corpus(args))
     measured = evaluate(model, objective, valid.evaluation())

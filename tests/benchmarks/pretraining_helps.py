@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tinyllm.cli.main import parser
+from tinyllm.cli.main import parse
 from tinyllm.cli.tasks.classification import read_labels
 from tinyllm.tour.run import accuracy_by_words
 
@@ -36,11 +36,11 @@ def accuracies(tour: Path, labels: int, steps: int, seed: int) -> dict[str, floa
     for name, start in networks.items():
         with tempfile.TemporaryDirectory() as folder:
             line = ["finetune", *start, *recipe, "--out", folder]
-            args = parser(line).parse_args(line)
+            args = parse(line)
             args.run(args)
             found[name] = json.loads((Path(folder) / "test.json").read_bytes())["accuracy"]
     line = ["finetune", *few]
-    return {**found, "bag of words": accuracy_by_words(read_labels(parser(line).parse_args(line)))}
+    return {**found, "bag of words": accuracy_by_words(read_labels(parse(line)))}
 
 
 def option(tour: Path, name: str) -> Any:

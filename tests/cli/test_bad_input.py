@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import SMALL
 from tinyllm.cli import main
-from tinyllm.cli.main import parser
+from tinyllm.cli.main import parse
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 2) -> str:
@@ -44,6 +44,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object, status: int 
         (b"long enough " * 40, ["--tokenizer", "words"], "neither bpe nor char"),
         (b"long enough " * 40, ["--tokenizer", "bpe", "--vocab-size", "10"], "vocab_size 10 is too small"),
         (b"long enough " * 40, ["--objective", "masked", "--mask-share", "0"], "p 0"),
+        (b"long enough " * 40, ["--objective", "denoise", "--mean-span", "nan"], "mean_span nan: at least 2"),
+        (b"Long enough. " * 40, ["--objective", "masked-next"], "part to learn from has 1 documents of two sentences or more"),
+        ((b"Long enough. " * 18 + b"\n\n") * 2, ["--objective", "masked-next"], "the part held out has 1 documents of two"),
         (b"long enough " * 40, ["--workers", "0"], "workers 0"),
         (b"long enough " * 40, ["--seed", "-1"], "seed -1"),
     ],
@@ -85,11 +88,12 @@ def test_finetune(tmp_path, capsys, name, content, options, message):
     assert not out.exists()
 
 
-def test_runs_that_are_none(tmp_path, capsys, causal_run):
+def test_runs_that_are_none(tmp_path, capsys, causal_run, text):
     (tmp_path / "empty").mkdir()
     for command in ("evaluate", "generate", "info"):
         assert "there is no folder" in refused(capsys, command, tmp_path / "nothing")
         assert "is no run: it has no config.json" in refused(capsys, command, tmp_path / "empty")
+        assert "book.txt is a file: give the folder of a run" in refused(capsys, command, text)
     broken = tmp_path / "broken"
     broken.mkdir()
     for text, message in (("{", "is not JSON"), ("[]", "not the config of a run"), ('{"options": 3}', "not the config")):
@@ -119,7 +123,7 @@ def test_a_run_is_not_overwritten_nor_changed_on_the_way(capsys, causal_run, tex
     common = ("pretrain", "--text", text, "--out", causal_run)
     assert "holds a run: go on with it by --resume, or choose another --out" in refused(capsys, *common)
     assert "--lr 0.1 differs from the run's 0.005" in refused(capsys, *common, "--resume", "--lr", 0.1)
-    default = parser(["pretrain"]).parse_args(["pretrain"]).batch       # as good as another number, where it is given
+    default = parse(["pretrain"]).batch       # as good as another number, where it is given
     assert f"--batch {default} differs from the run's 4" in refused(capsys, *common, "--resume", "--batch", default)
     assert before == {path: path.read_bytes() for path in causal_run.rglob("*") if path.is_file()}
 
@@ -152,11 +156,26 @@ def test_a_damaged_checkpoint(capsys, tmp_path, causal_run, name, how):
         assert name in refused(capsys, command, tmp_path / "run") if command != "info" else True
 
 
-def test_a_damaged_tokenizer(capsys, tmp_path, causal_run):
+def test_a_damaged_tokenizer(capsys, tmp_path, causal_run, text):
     shutil.copytree(causal_run, tmp_path / "run")
     file = tmp_path / "run" / "tokenizer.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "model": {}}))
     assert "tokenizer" in refused(capsys, "generate", tmp_path / "run")
+    file.unlink()
+    assert "has no tokenizer.json: restore it, or train again" in refused(capsys, "generate", tmp_path / "run")
+    common = ("pretrain", "--text", text, *SMALL, "--out", tmp_path / "other", "--tokenizer", tmp_path / "run")
+    assert "run: the folder has no tokenizer.json: give that of a run, or the file" in refused(capsys, *common)
+
+
+@pytest.mark.parametrize("content, message", [("{", "test.json is not JSON"), ("[]", "test.json is no JSON object")])
+def test_a_damaged_test(capsys, tmp_path, classifier_run, table, content, message):
+    shutil.copytree(classifier_run, tmp_path / "run")
+    (tmp_path / "run" / "test.json").write_text(content)
+    assert message in refused(capsys, "evaluate", tmp_path / "run", "--data", table)
+
+
+def test_evaluation_takes_a_worker(capsys, causal_run):
+    assert "0 workers: take at least 1" in refused(capsys, "evaluate", causal_run, "--workers", 0)
 
 
 def test_an_output_that_cannot_be_written(capsys, tmp_path, text):
@@ -176,6 +195,26 @@ def test_an_output_that_cannot_be_written(capsys, tmp_path, text):
 )
 def test_generate(capsys, causal_run, options, message):
     assert message in refused(capsys, "generate", causal_run, "--prompt", "the", *options)
+
+
+@pytest.mark.parametrize(
+    "option", [["--stop", "e"], ["--temperature", 0.8], ["--top-k", 2], ["--top-p", 0.5], ["--repetition-penalty", 1.0],
+               ["--greedy"], ["--seed", 3]]
+)
+def test_a_search_does_not_draw(capsys, causal_run, option):
+    message = refused(capsys, "generate", causal_run, "--prompt", "the", "--beams", 2, *option)
+    assert f"{option[0]} is for drawing tokens, --beams 2 searches: leave one out, or give --beams 0" in message
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [("", "is a folder: name a picture in it"), ("tree", "ends in '': name a picture"), ("tree.txt", "ends in '.txt': name a"),
+     ("nothere/tree.png", "there is no folder")],
+)
+def test_a_picture_is_refused_before_the_search(capsys, tmp_path, causal_run, monkeypatch, name, message):
+    monkeypatch.setattr("tinyllm.generation.beam_search", None)
+    tree = ("--beams", 2, "--tree", tmp_path / name)
+    assert message in refused(capsys, "generate", causal_run, "--prompt", "the", *tree)
 
 
 def test_a_rate_that_breaks_the_numbers_says_where(capsys, tmp_path, text):

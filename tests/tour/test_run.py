@@ -23,7 +23,8 @@ def test_ends_with_its_page_and_goes_on_where_it_was_stopped(tmp_path, monkeypat
     args = argparse.Namespace(out=str(tmp_path / "a tour"), quick=True)
 
     with monkeypatch.context() as stopped:
-        def interrupt(tour):
+        def interrupt(tour, work=run.Tour.pretrain_masked):
+            work(tour)                                                              # there is a checkpoint to go on from
             raise KeyboardInterrupt
 
         stopped.setattr(run.Tour, "pretrain_masked", interrupt)

@@ -44,6 +44,15 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     return top
 
 
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line; `given` are the names of those that stand on it, be it with their default values."""
+    args = parser(argv).parse_args(argv)
+    options = argv[argv.index(args.command) + 1 :]
+    found = args.parser.parse_args(options, argparse.Namespace(**dict.fromkeys(vars(args))))       # None keeps defaults away
+    args.given = {name for name, value in vars(found).items() if value is not None}
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the answer is the exit status.
 
@@ -51,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     the exception is raised.
     128 + n: stopped by signal n, after saving (Ctrl-C: 130).
     """
-    argv = sys.argv[1:] if argv is None else argv
-    args = parser(argv).parse_args(argv)
-    args.given = _given(args, argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:              # closed before the program began, as by >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))         # noqa: SIM115 - open to the end
+    args = parse(sys.argv[1:] if argv is None else argv)
     try:
         args.run(args)
         return 0
@@ -70,13 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(args, error, FAILED)
     except (ValueError, LookupError, OSError, ImportError) as error:
         return _say(args, error, WRONG_INPUT)
-
-
-def _given(args: argparse.Namespace, argv: Sequence[str]) -> set[str]:
-    """The options that stand on the command line, be it with their default values."""
-    options = argv[argv.index(args.command) + 1 :]
-    found = args.parser.parse_args(options, argparse.Namespace(**dict.fromkeys(vars(args))))       # None keeps defaults away
-    return {name for name, value in vars(found).items() if value is not None}
 
 
 def _say(args: argparse.Namespace, error: Exception, status: int) -> int:

@@ -23,7 +23,7 @@ from .. import __version__
 from ..autograd import no_grad
 from ..cli import runs
 from ..cli.corpora import read_corpus
-from ..cli.main import parser
+from ..cli.main import parse
 from ..cli.pretraining import objective_and_sources
 from ..cli.tasks.classification import read_labels
 from ..cli.tasks.sides import Sides
@@ -183,7 +183,7 @@ class Tour:
         accuracies = []
         for n in self.size.labels:
             line = ["finetune", *(["--labels-per-class", str(n)] if n else [])]
-            labels = read_labels(parser(line).parse_args(line))
+            labels = read_labels(parse(line))
             accuracies.append(accuracy_by_words(labels))
             print(f"{setting(n)}: accuracy {accuracies[-1]:.3f} on test texts")
         self.results["classification"] = {
@@ -238,7 +238,7 @@ class Tour:
         line = [name, *map(str, words)]
         line[-1] = str(self.home / line[-1])
         print("$ tinyllm " + shlex.join(line), flush=True)
-        args = parser(line).parse_args([*line, "--resume"])
+        args = parse([*line, "--resume"])
         args.run(args)
         return args
 
