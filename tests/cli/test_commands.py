@@ -260,6 +260,12 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(text, tmp_path):
     assert f"stopped after step {state['step']} of 100000" in err
 
 
+def test_a_closed_output_is_no_error(causal_run):
+    command = f"{sys.executable} -m tinyllm generate {causal_run} --tokens 5 >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_output_that_nobody_reads_any_more_is_no_error(causal_run):
     with start("generate", causal_run, "--tokens", 3000) as process:
         process.stdout.close()

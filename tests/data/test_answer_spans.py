@@ -97,19 +97,18 @@ def test_a_model_that_knows_the_answer_reads_it_back(questions, pieces, sizes):
     found = source.windows[:, 3] > 0
     readings = source.readings(logits, max_tokens=99)
     assert len(readings) == len(questions)
-    unseen = 0
     for number, (question, reading) in enumerate(zip(questions, readings, strict=True)):
         _, places = source.passages[number]
         answers = question.answers
         tokens = tokens_between(places, answers[0].start, answers[0].end) if answers else None
-        unseen += bool(answers) and tokens is None
         if found[source.windows[:, 0] == number].any():
             a, b = places[tokens[0], 0], places[tokens[1], 1]
             assert (reading.found[0].start, reading.found[0].end, reading.found[0].score) == (a, b, 12.0)
             assert reading.null_score == 0.0        # one window that says "here" is enough
         else:
             assert reading.answer(0.0) == "" and reading.null_score == 12.0
-    assert source.unseen == unseen
+    held = [found[source.windows[:, 0] == number].any() for number in range(len(questions))]
+    assert source.unseen == sum(bool(question.answers) and not here for question, here in zip(questions, held, strict=True))
 
 
 def test_one_token_characters_give_exact_answers():
@@ -127,6 +126,15 @@ def test_an_answer_without_a_token_is_counted():
     asked = [Question(f"q{i}", "Who?", passage, each) for i, each in enumerate(answers)]
     source = AnswerSpans(asked, AnyPieces(0, longest=1), 2)
     assert source.unseen == 1 and (source.windows[:, 3] > 0).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("start, length, unseen", [(7, 8, 0), (10, 8, 0), (7, 10, 0), (7, 11, 1), (7, 40, 1)])
+def test_an_answer_that_no_window_holds_is_counted_once(start, length, unseen):
+    """Windows of 17 tokens, the second from the tenth on: what is no longer than they share is whole in one, more by luck."""
+    passage = "One crow saw two owls; the owls saw no crow, for the crow was black."
+    question = Question("a", "Who?", passage, (Answer(passage[start : start + length], start),))
+    source = AnswerSpans([question], AnyPieces(0, longest=1), 2, max_length=24, overlap=8)
+    assert (source.unseen, (source.windows[:, 3] > 0).any()) == (unseen, not unseen)
 
 
 @given(question_lists(), st.integers(0, 99), SIZES)
@@ -165,6 +173,8 @@ def test_answer_spans_refuse():
     question = Question("a", "Who?", "One crow saw two owls.", ())
     with pytest.raises(ValueError, match="max_length 10 leaves 3 tokens beside question 'a', and overlap 3 leaves none new"):
         AnswerSpans([question], AnyPieces(0, 1), 1, max_length=10, overlap=3)
+    with pytest.raises(ValueError, match="max_length 5 leaves 0 tokens beside"):
+        AnswerSpans([question], AnyPieces(0, 1), 1, max_length=5)
     for signs in (False, "<cls>", "<sep>"):
         with pytest.raises(ValueError, match="lacks <cls> or <sep>"):
             AnswerSpans([question], AnyPieces(0, signs=signs), 1)

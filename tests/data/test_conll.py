@@ -94,7 +94,7 @@ def test_tag_names_begin_with_outside_and_hold_both_prefixes():
         ("a O\n", {"token": -3}, "line 1: no column -3 for the token"),
         ("a\tO\n\nb\t\n", {}, "line 3: word 'b' with tag '': fill in what is missing"),
         ("a\tO\n\nb O\n", {}, "line 3: 1 columns"),
-        ("a O\nb NOUN\n", {"scheme": "BIO"}, "line 2: tag 'NOUN' is neither O nor like B-PER"),
+        ("a O\nb NOUN\n", {"scheme": "BIO"}, "line 2: tag 'NOUN' is neither O nor like B-PER: correct it, or name another col"),
         ("a B-\n", {"scheme": "BIO"}, "line 1: tag 'B-'"),
         ("a O\n", {"scheme": "IO"}, "scheme 'IO': take 'BIO', or None"),
         ("-DOCSTART- O\n\n", {}, "has no sentence"),

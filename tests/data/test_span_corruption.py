@@ -130,6 +130,18 @@ def test_every_window_is_drawn():
     assert first == set(source.tokens[:4].tolist())
 
 
+@given(st.lists(st.integers(300, 310), max_size=2), st.lists(st.integers(300, 310), max_size=2), STEP)
+def test_a_frame_stands_around_every_source_and_changes_nothing_else(before, after, step):
+    framed, bare = make(frame=(before, after)), make(frame=([], []))
+    pairs = [(framed.batch(step), bare.batch(step)), *zip(framed.evaluation(), bare.evaluation(), strict=True)]
+    for one, other in pairs:
+        assert one["ids"].tolist() == [[*before, *row, *after] for row in other["ids"].tolist()]
+        assert one["ids"].shape == one["attention_mask"].shape and one["attention_mask"].all()
+        np.testing.assert_array_equal(one["targets"], other["targets"])
+    assert pairs[0][0]["ids"].shape[1] == framed.source_length == bare.source_length + len(before) + len(after)
+    assert_same(make(frame=([], [END])).batch(step), make().batch(step))
+
+
 def test_spans_change_from_step_to_step():
     source = make(40, 40, 1)
     assert len({source.batch(step)["ids"].tobytes() for step in range(30)}) > 25
@@ -156,7 +168,7 @@ def test_span_corruption_refuses():
         SpanCorruption(np.arange(200), 100, 2, SENT[:5], START)
     with pytest.raises(ValueError, match="the text has 8 tokens, context 9 needs at least 9"):
         SpanCorruption(np.arange(8), 9, 2, SENT, START)
-    for change in ({"p": 0.0}, {"p": 1.0}, {"mean_span": 0.5}):
+    for change in ({"p": 0.0}, {"p": 1.0}, {"mean_span": 0.5}, {"mean_span": np.nan}):
         with pytest.raises(ValueError, match="at least 2, above 0 and below 1, at least 1"):
             make(**change)
     with pytest.raises(ValueError, match="length 1, p"):

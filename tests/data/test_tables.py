@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyllm.data import read_table
+from tinyllm.data.tables import table_rows
 
 WORD = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")).filter(str.strip)
 CELL = st.tuples(WORD, st.sampled_from(["news", "a b", "0"]))
@@ -77,8 +78,9 @@ def test_known_names_keep_their_order_and_may_be_absent(tmp_path):
         ("a.csv", "text,text\na,b\n", "column 'text' stands there twice: rename one"),
         ("a.csv", "text,label\na,b\nc\n", "line 3: 1 values for 2 columns"),
         ("a.csv", "text,label\na, yes,b\n", "line 2: 3 values for 2 columns: quote a value that holds the separator"),
-        ("a.csv", 'text,label\n"a,b\nc,d\n', "line 3: unexpected end of data: close the quotes"),
-        ("a.csv", "text,label\n" + "a" * 200_000 + ",b\n", "line 2: field larger than field limit"),
+        ("a.csv", 'text,label\n"a,b\nc,d\n', "line 2: unexpected end of data: close the quotes"),
+        ("a.csv", 'text,label\n"a\nb",x\n"c"d,x\ne,x\n', "line 4: .*: close the quotes, or double those within a value"),
+        ("a.csv", 'text,label\n\n"a\nb"\n', "line 3: 1 values for 2 columns"),
         ("a.csv", "text,label\n", "has no rows"),
         ("a.csv", "text,label\na,x\n ,y\n", "line 3: column 'text' is ' ': give a text, or delete the line"),
         ("a.csv", "text,label\na,x\nb,\n", "line 3: column 'label' is '': give a word or a whole number"),
@@ -88,6 +90,7 @@ def test_known_names_keep_their_order_and_may_be_absent(tmp_path):
         ("a.csv", "", "holds no text"),
         ("a.jsonl", '{"text": "a", "label": "x"}\n\n{"text": b}\n', r"line 3: not JSON \(.*\): write one object"),
         ("a.jsonl", "[" * 100_000, r"line 1: not JSON \("),
+        ("a.jsonl", '\n{"text": ' + "9" * 5000 + "}", r"line 2: not JSON \(Exceeds the limit"),
         ("a.jsonl", '["a", "x"]\n', "line 1: JSON, but not an object"),
         ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "b"}\n', "line 2: no column 'label': there are 'text'"),
         ("a.jsonl", "{}\n", "line 1: no column 'text': there are none"),
@@ -100,6 +103,20 @@ def test_bad_tables(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as error:
         read(tmp_path, name, content)
     assert str(tmp_path / name) in str(error.value)
+
+
+def test_a_value_is_as_long_as_the_file_lets_it_be(tmp_path):
+    before = csv.field_size_limit()
+    for ending, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"long.{ending}"
+        path.write_text(f"text{separator}label\n{'a' * 200_000}{separator}x\nb{separator}y\n")
+        rows = table_rows(path)
+        assert len(next(rows)[1]["text"]) == 200_000 and csv.field_size_limit() == before
+        assert len(list(rows)) == 1 and csv.field_size_limit() == before
+    (tmp_path / "open.csv").write_text('text,label\n"' + "a" * 200_000)
+    with pytest.raises(ValueError, match="line 2: unexpected end of data"):
+        read_table(tmp_path / "open.csv")
+    assert csv.field_size_limit() == before
 
 
 def test_a_label_that_the_model_does_not_know(tmp_path):

@@ -96,3 +96,5 @@ def test_another_number_of_guesses_is_refused():
         answer_scores(["a", "b"], ["a"])
     with pytest.raises(TypeError, match="not one string"):
         answer_scores(["a"], "a")
+    with pytest.raises(TypeError, match="guessed answers, number 0: None is no string: give \"\" where nothing is said"):
+        answer_scores([["a"]], [None])

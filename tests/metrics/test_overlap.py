@@ -186,6 +186,10 @@ def test_what_is_refused(metric):
         metric([], [])
     with pytest.raises(TypeError, match="not one string: put it into a list"):
         metric("a", "a")
+    for gold, guessed, where in ((["a", "b"], ["a", None], "guessed"), (["a", None], ["a", "b"], "gold"),
+                                 (["a", ["b", 3]], ["a", "b"], "gold")):
+        with pytest.raises(TypeError, match=f"{where} texts, number 1: .* is no string"):
+            metric(gold, guessed)
 
 
 @given(SENTENCES, TEXTS)

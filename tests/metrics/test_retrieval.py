@@ -15,6 +15,16 @@ def test_scores_by_hand():
     assert retrieval_scores([2, 2, 0], similarity) == pytest.approx((0, 1, (1 / 2 + 1 / 3 + 1 / 3) / 3))
 
 
+def test_lists_are_as_good_as_arrays():
+    assert retrieval_scores([0, 1], [[0.9, 0.2], [0.8, 0.3]]) == (1 / 2, 1, 3 / 4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_model_that_diverged_has_no_scores(value):
+    with pytest.raises(ValueError, match="not finite everywhere: the model has diverged"):
+        retrieval_scores([0, 1], [[0.9, 0.2], [value, 0.3]])
+
+
 def test_what_tells_no_texts_apart_has_found_none():
     assert retrieval_scores(range(20), np.zeros((20, 20))) == pytest.approx((0, 0, 1 / 20))
 

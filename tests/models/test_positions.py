@@ -8,7 +8,7 @@ import pytest
 from tests.models.support import CONTEXT, VOCABULARY, config, gpt
 from tests.nn.support import close
 from tinyllm import no_grad
-from tinyllm.models import GPT, T5, Bert, BertConfig, GPTConfig, T5Config
+from tinyllm.models import GPT, T5, Bert, BertConfig, GPTConfig, T5Config, TokenClassifier
 
 
 @pytest.mark.parametrize("make", [
@@ -39,6 +39,14 @@ def test_longer_texts_need_no_other_weights(make, positions):
         assert cache.length == CONTEXT + 8 and close(last, longer, 1e-6)
     if isinstance(model, GPT):
         assert close(longer[:, :CONTEXT], short, 1e-6)
+
+
+def test_a_head_takes_what_its_trunk_takes():
+    model = TokenClassifier(GPT(config(GPTConfig, positions="alibi")), 3)
+    model.set_context(20)
+    assert model(np.zeros((1, 20), int)).shape == (1, 20, 3)
+    with pytest.raises(ValueError, match="learned positions have a table for 12 places, not for 20"):
+        TokenClassifier(gpt(positions="learned")[0], 3).set_context(20)
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])

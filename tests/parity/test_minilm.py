@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 from transformers.utils.logging import disable_progress_bar
 
 from tinyllm import no_grad
+from tinyllm.cli.tasks.embeddings import Embeddings
 from tinyllm.data import fetched, pad_batch
 from tinyllm.models import Bert, SentenceEncoder
 from tinyllm.tokenizers import load
@@ -51,3 +54,14 @@ def test_sentence_vectors():
     np.testing.assert_allclose(alone, expected[:1], rtol=0, atol=1e-5)          # what pads a text is not seen
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, rtol=0, atol=1e-5)
     assert np.abs(expected - expected[0]).max(axis=1)[1:].min() > 1e-2          # different texts, different vectors
+
+
+def test_texts_that_finetune_cuts_are_read_as_theirs():
+    folder = fetched("minilm")
+    if folder is None:
+        pytest.skip("MiniLM is not here, and so its vectors of long texts were not compared: tinyllm fetch minilm")
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    theirs.max_seq_length = 64
+    encoder = SentenceEncoder(Bert.from_pretrained(folder).eval(), pooling="mean", normalize=True)
+    found = Embeddings(argparse.Namespace(max_length=64)).vectors(encoder, load(folder), SENTENCES)
+    np.testing.assert_allclose(found, theirs.encode(SENTENCES, show_progress_bar=False), rtol=0, atol=1e-5)

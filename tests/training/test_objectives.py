@@ -83,6 +83,8 @@ def test_bits_per_character_do_not_depend_on_the_tokenizer():
     assert metrics["bits_per_character"] == pytest.approx(1.5)
     assert metrics["perplexity"] == pytest.approx(8)
     assert "bits_per_character" not in evaluate(uniform, Causal(), [batch], 1)
+    with pytest.raises(ValueError, match="0 workers: take at least 1"):
+        evaluate(uniform, Causal(), [batch], 0)
 
 
 def test_classification_counts_into_a_confusion_matrix():

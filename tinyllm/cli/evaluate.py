@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from . import options, runs, tasks
@@ -76,9 +77,20 @@ def _finetuned(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: 
     if args.data is not None:
         sides = task.read_other(args.data, home.config["labels"])
         if (home.path / TEST).is_file():
-            task.decided = json.loads((home.path / TEST).read_bytes())
+            task.decided = _decided(home.path / TEST)
     else:
         sides = task.read()
         runs.check_data(home, sides.description)
         sides.train = []                                # no baselines: finetune has reported them
     return task.test(model, tokenizer, sides).metrics
+
+
+def _decided(file: Path) -> dict[str, Any]:
+    """A run's test.json."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} is no JSON object: restore it, or train again")
+    return found

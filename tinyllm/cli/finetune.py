@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import options, ranks, runs, sources, tasks
@@ -17,6 +18,16 @@ examples:
 {examples}\
 """
 FIRST = next(iter(tasks.TASKS))
+LOSSES = {
+    "cut_sources": "of {rows:,} sources lose what is beyond --max-source {max_source}",
+    "cut_targets": "of {rows:,} targets lose what is beyond --max-target {max_target}",
+    "words_cut": "words in {rows:,} sentences stand beyond --max-length {max_length}: their tags are not learned",
+    "words_unseen": "words in {rows:,} sentences have no token of their own: their tags are not learned",
+    "unseen": "of {rows:,} questions have an answer that no window of --max-length {max_length} holds whole: it is not learned",
+    "cut": "of {rows:,} dialogues lose what is beyond --max-length {max_length}",
+    "left_out": "of {rows:,} dialogues have no reply within --max-length {max_length} and are left out",
+}
+"""Counts that sources of batches keep of what is not learned from, in words."""
 
 
 def add_command(commands: Any, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -62,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
     from ..backend import manual_seed
     from ..training import train
     from .pretrain import say_best, say_next
+    from .tasks.starts import fit_lengths
 
     first = ranks.first_alone_speaks()
     args = runs.resumed(args)
@@ -70,6 +82,7 @@ def run(args: argparse.Namespace) -> None:
     start, tokenizer = (None, None) if args.from_run is None else sources.open_model(args.from_run)
     if tokenizer is None:
         tokenizer = runs.make_tokenizer(args, task.texts(sides))
+    fit_lengths(args, start)
     manual_seed(args.seed)
     model = task.build(start, tokenizer, sides)
     options.fit_lr(args, model, task.small_lr)
@@ -80,6 +93,8 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         origin = f"from {args.from_run}" if args.from_run else "from scratch"
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {origin}; {sides}")
+        for line in losses((train_source, valid_source), len(sides.train) + len(sides.valid), args):
+            print(line, file=sys.stderr)
     history = train(
         model, task.objective(sides), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet
     )
@@ -90,3 +105,10 @@ def run(args: argparse.Namespace) -> None:
     outcome.save(home.path)
     outcome.show()
     say_next(home, task.next_steps(str(home.path)))
+
+
+def losses(sources: Sequence[Any], rows: int, args: argparse.Namespace) -> Iterator[str]:
+    """What of the rows of these sources is not learned from, a line for each kind that there is."""
+    for name, words in LOSSES.items():
+        if lost := sum(getattr(source, name, 0) for source in sources):
+            yield f"{lost:,} {words.format(rows=rows, **vars(args))}"

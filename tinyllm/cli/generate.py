@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from . import options, runs, sources
@@ -19,6 +20,7 @@ examples:
   tinyllm generate runs/translation --source "the girls called a dog" --beams 4 --tree search.png
 """
 BEAMS = 4
+DRAWING = ("stop", "temperature", "top_k", "top_p", "repetition_penalty", "greedy", "seed")     # options that no search heeds
 ESCAPED, ESCAPES = re.compile(r"\\[nt\\]"), {r"\n": "\n", r"\t": "\t", "\\\\": "\\"}      # in --stop
 
 
@@ -32,12 +34,14 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
     command.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights of a run")
     command.add_argument("--prompt", metavar="TEXT", help="a causal model: how the text begins (default: as a document does)")
     command.add_argument("--source", metavar="TEXT", help="an encoder-decoder: what it reads, such as a sentence to translate")
-    command.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given again")
+    command.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given again; not with --beams"
+    )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="so many texts, written together")
     command.add_argument(
         "--beams", type=int, metavar="N",
-        help=f"search for the likeliest text with N candidates instead of drawing tokens; 0: draw (default: {BEAMS} for an "
-        "encoder-decoder, 0 for a causal model)",
+        help="search for the likeliest text with N candidates instead of drawing tokens, with neither --stop nor an option of "
+        f"sampling but --tokens; 0: draw (default: {BEAMS} for an encoder-decoder where none of those is given, else 0)",
     )
     command.add_argument("--tree", metavar="FILE", help="with --beams: a picture of what was searched, such as search.png")
     options.add_sampling(command, tokens=200)
@@ -47,6 +51,13 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     from ..models import GPT, Seq2Seq
 
+    if args.tree is not None:
+        _check_picture(Path(args.tree))
+    drawing = [f"--{name.replace('_', '-')}" for name in DRAWING if name in args.given]
+    if args.beams is not None and args.beams < 0:
+        raise ValueError(f"--beams {args.beams}: keep at least 1 text, or 0 to draw instead of searching")
+    if args.beams and drawing:
+        raise ValueError(f"{drawing[0]} is for drawing tokens, --beams {args.beams} searches: leave one out, or give --beams 0")
     model, tokenizer = sources.open_model(args.model, args.checkpoint)
     if not isinstance(model, GPT | Seq2Seq):
         name = type(model).__name__
@@ -55,14 +66,12 @@ def run(args: argparse.Namespace) -> None:
     if isinstance(model, Seq2Seq):
         if args.source is None or args.prompt is not None:
             raise ValueError(f"{holds} writes about a source: give --source, no --prompt")
-        prompt, beams = args.source, BEAMS if args.beams is None else args.beams
+        prompt, usual = args.source, 0 if drawing else BEAMS
     else:
         if args.source is not None:
             raise ValueError(f"{holds} goes on with a prompt: give --prompt, no --source")
-        prompt = args.prompt if args.prompt is not None else _beginning(args.model, tokenizer)
-        beams = args.beams or 0
-    if beams < 0:
-        raise ValueError(f"--beams {beams}: keep at least 1 text, or 0 to draw instead of searching")
+        prompt, usual = args.prompt if args.prompt is not None else _beginning(args.model, tokenizer), 0
+    beams = usual if args.beams is None else args.beams
     if beams:
         _search(args, model, tokenizer, prompt, beams)
     elif args.tree is not None:
@@ -106,18 +115,36 @@ def _search(args: argparse.Namespace, model: Any, tokenizer: Any, prompt: str, b
     found = beam_search(
         model, ids, args.tokens, width=max(beams, n_best), n_best=n_best, eos_id=tokenizer.eos_id, tree=tree
     )
-    if tree is not None:
-        save_picture(beam_tree(tree, lambda i: tokenizer.decode([i])), args.tree)
     for hypothesis in found:
         text = begin + tokenizer.decode(hypothesis.ids, skip_special=True)
         print(text if n_best == 1 else f"{hypothesis.score:8.3f}  {text}")
     if tree is not None:
+        try:
+            picture = beam_tree(tree, lambda i: tokenizer.decode([i]))
+        except ValueError as error:
+            print(f"not drawn: {error}", file=sys.stderr)
+            return
+        save_picture(picture, args.tree)
         print(f"in {args.tree}: what the search weighed")
+
+
+def _check_picture(path: Path) -> None:
+    """Raise ValueError or FileNotFoundError for a picture that could not be written, ImportError where none can be drawn."""
+    from ..viz.style import figure
+
+    with figure() as (fig, _):
+        endings = fig.canvas.get_supported_filetypes()
+    if path.is_dir():
+        raise ValueError(f"--tree {path} is a folder: name a picture in it, such as {path / 'search.png'}")
+    if path.suffix[1:].lower() not in endings:
+        raise ValueError(f"--tree {path} ends in {path.suffix!r}: name a picture, such as {path.with_suffix('.png')}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"--tree {path}: there is no folder {path.parent}: make it first")
 
 
 def _beginning(name: str, tokenizer: Any) -> str:
     """How a text begins: as a document does, with the start token; in a run on one long text, as a line does."""
     path = sources.locate(name)
-    known = runs.open_run(path).config["data"].get("documents") if sources.is_run(path) else None
+    known = runs.open_run(path).config["data"].get("documents") if path.is_dir() and sources.is_run(path) else None
     documents = tokenizer.bos_id is not None if known is None else known
     return "" if documents else "\n"

@@ -102,6 +102,13 @@ class MaskedAndNextText(Pretraining):
         args = self.args
         cls, sep, mask, pad = (needed(tokenizer, name) for name in ("cls", "sep", "mask", "pad"))
         documents = [tokenizer.encode_batch(document) for document in texts.in_sentences(side)]
+        n = sum(sum(map(bool, document)) > 1 for document in documents)
+        if n < 2 and texts.description:                 # a text that is evaluated has no parts, and no description
+            part = {"train": "the part to learn from", "valid": "the part held out"}[side]
+            raise ValueError(
+                f"{part} has {n} documents of two sentences or more, and masked-next needs 2, one to be another's wrong end: "
+                "give more text, or another --valid-share"
+            )
         return SentencePairs(
             documents, args.batch, args.context, cls, sep, mask, pad, tokenizer.vocab_size, args.seed, args.mask_share,
             tokenizer.special_ids,
@@ -126,18 +133,18 @@ class DenoisedText(Pretraining):
 
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__(args)
-        # One token less than the context, for the end token that a source gets.
-        _, spans = noise_amount(args.context - 1, args.mask_share, args.mean_span)
+        # A tokenizer from scratch frames a source by two signs.
+        _, spans = noise_amount(args.context - 2, args.mask_share, args.mean_span)
         self.special_tokens = SENTINELS[: spans + 1]
 
     def objective(self, tokenizer: Tokenizer, texts: Texts) -> SequenceToSequence:
         return SequenceToSequence()
 
     def source(self, tokenizer: Tokenizer, texts: Texts, side: Side) -> SpanCorruption:
-        args = self.args
+        args, sentinels, around = self.args, sentinel_ids(tokenizer), frame(tokenizer)
         return SpanCorruption(
-            row_of(tokenizer, texts, side), args.context - 1, args.batch, sentinel_ids(tokenizer), needed(tokenizer, "bos"),
-            needed(tokenizer, "eos"), args.seed, args.mask_share, args.mean_span,
+            row_of(tokenizer, texts, side), args.context - sum(map(len, around)), args.batch, sentinels,
+            needed(tokenizer, "bos"), needed(tokenizer, "eos"), args.seed, args.mask_share, args.mean_span, around,
         )
 
     def config(self, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -193,6 +200,16 @@ def needed(tokenizer: Tokenizer, name: str) -> int:
     if found is None:
         raise ValueError(f"this objective needs a tokenizer with <{name}>: train one with --tokenizer bpe or char")
     return found
+
+
+def frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids before and behind a text in which its `encoding` frames it, as finetune and generate do; without any, <eos>
+    behind it."""
+    row = tokenizer.encoding(SENTINELS[0], allow_special=True)
+    if not any(row.special):
+        return [], [needed(tokenizer, "eos")]
+    first, last = row.special.index(False), len(row) - row.special[::-1].index(False)
+    return row.ids[:first], row.ids[last:]
 
 
 def row_of(tokenizer: Tokenizer, texts: Texts, side: Side) -> np.ndarray:

@@ -36,7 +36,10 @@ class Run:
     def tokenizer(self) -> Tokenizer:
         from ..tokenizers import load
 
-        return load(self.path / TOKENIZER)
+        file = self.path / TOKENIZER
+        if not file.is_file():
+            raise FileNotFoundError(f"{self.path} has no {TOKENIZER}: restore it, or train again")
+        return load(file)
 
     def model(self, checkpoint: str) -> Pretrained:
         """The model of a checkpoint, its files compared with their checksums first."""
@@ -54,9 +57,12 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """A run that `begin_run` began. Raises FileNotFoundError for a folder without one, ValueError for a damaged config."""
+    """A run that `begin_run` began. Raises FileNotFoundError for a folder without one, NotADirectoryError for a file,
+    ValueError for a damaged config."""
     path = Path(folder)
     file = path / CONFIG
+    if path.is_file():
+        raise NotADirectoryError(f"{path} is a file: give the folder of a run")
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}: give the --out folder of a run")
     if not file.is_file():
@@ -159,4 +165,7 @@ def make_tokenizer(args: argparse.Namespace, texts: Any, special_tokens: Sequenc
     path = Path(args.tokenizer)
     if not path.exists():
         raise FileNotFoundError(f"--tokenizer {args.tokenizer}: neither bpe nor char, and there is no such file or run")
-    return load(path / TOKENIZER if path.is_dir() else path)
+    file = path / TOKENIZER if path.is_dir() else path
+    if not file.exists():
+        raise FileNotFoundError(f"--tokenizer {args.tokenizer}: the folder has no {TOKENIZER}: give that of a run, or the file")
+    return load(file)

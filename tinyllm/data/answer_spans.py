@@ -18,16 +18,17 @@ class AnswerSpans(RowBatches):
 
         [CLS] question [SEP] a stretch of the passage [SEP]         segment 0 up to the first [SEP], then 1
 
-    A passage that does not fit becomes several windows; neighbours share `overlap` tokens, so that an answer cut by
-    one window's edge stands whole in the next. starts and ends are the places of the answer's first and last token in
-    the window (of the first answer, where there are several); a window that does not hold all of it, or has none to
-    hold, points at [CLS], 0. "row" is the number of the window: `readings` wants its logits under it.
+    A passage that does not fit becomes several windows; neighbours share `overlap` tokens, so that an answer of no more
+    tokens than that, cut by one window's edge, stands whole in the next. starts and ends are the places of the answer's
+    first and last token in the window (of the first answer, where there are several); a window that does not hold all of
+    it, or has none to hold, points at [CLS], 0. "row" is the number of the window: `readings` wants its logits under it.
 
     `marked` gives the passage's tokens whose text is also that of a token of the question, whatever its case, segment 2: for a
     trunk with three segments, which then need not learn to compare tokens. (Chen et al. 2017, §3.2: "exact match".)
 
     Offsets turn characters into tokens: the answer is all tokens that share a character with it. Questions lose what is
-    beyond max_question tokens. `unseen` counts answers without a token.
+    beyond max_question tokens. `unseen` counts the questions whose answer no window holds whole, for it is too long or has no
+    token: they are learned as questions without an answer.
 
     Raises ValueError for a tokenizer without <cls> or <sep>, and sizes that leave no room for new tokens in a window.
 
@@ -73,17 +74,19 @@ class AnswerSpans(RowBatches):
             room = max_length - before - 1
             if room <= overlap and len(ids) > room:
                 raise ValueError(
-                    f"max_length {max_length} leaves {room} tokens beside question {question.id!r}, "
+                    f"max_length {max_length} leaves {max(room, 0)} tokens beside question {question.id!r}, "
                     f"and overlap {overlap} leaves none new: take a larger max_length, or a smaller overlap"
                 )
             answer = tokens_between(places, question.answers[0].start, question.answers[0].end) if question.answers else None
-            self.unseen += bool(question.answers) and answer is None
+            held = False
             # A further window begins where the last one has not reached the end: start + overlap < len(ids).
             for start in range(0, max(1, len(ids) - overlap), max(1, room - overlap)):
                 count = min(room, len(ids) - start)
                 inside = answer is not None and start <= answer[0] and answer[1] < start + count
                 first, last = (np.array(answer) - start + before).tolist() if answer and inside else (0, 0)
                 windows.append((number, start, count, first, last))
+                held |= inside
+            self.unseen += bool(question.answers) and not held
         self.windows = np.array(windows, dtype=np.int64)            # (windows, 5)
         self.lengths = self.windows[:, 2] + [len(self.asked[number]) + 3 for number in self.windows[:, 0]]
         super().__init__(len(self.windows), batch_size, seed, self.lengths)

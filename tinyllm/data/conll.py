@@ -69,7 +69,7 @@ def read_conll(
         if not values[token].strip() or not values[tag].strip():
             raise ValueError(f"{where}word {values[token]!r} with tag {values[tag]!r}: fill in what is missing")
         if scheme and not _is_entity_tag(values[tag]):
-            raise ValueError(f"{where}tag {values[tag]!r} is neither O nor like B-PER: correct it, or take scheme=None")
+            raise ValueError(f"{where}tag {values[tag]!r} is neither O nor like B-PER: correct it, or name another column")
         words.append(values[token])
         tags.append(values[tag])
     if not sentences:

@@ -34,7 +34,8 @@ class SpanCorruption:
     (`target_length`) are fixed and nothing is padded. Only what is missing is asked for: the target is a fraction of
     the text, where a model that rewrites all of it would spend most of its time on copying.
 
-    With end_id both sides end in it, as in T5. Spans are drawn anew for each batch from (seed, step).
+    With end_id both sides end in it, as in T5. `frame`, where it is given, are the ids before and after a source instead: how
+    the tokenizer frames a text that the model will read later. Spans are drawn anew for each batch from (seed, step).
 
     Raises ValueError for tokens shorter than the context, a context below 2, and fewer sentinels than spans + 1.
 
@@ -52,6 +53,7 @@ class SpanCorruption:
         seed: int = 0,
         p: float = 0.15,
         mean_span: float = 3.0,
+        frame: tuple[Sequence[int], Sequence[int]] | None = None,
     ):
         self.tokens = check_tokens(tokens, context, batch_size, shortest=context)
         self.context, self.batch_size, self.seed, self.start_id = context, batch_size, seed, start_id
@@ -60,7 +62,9 @@ class SpanCorruption:
         if len(self.sentinels) < spans + 1:
             raise ValueError(f"{len(self.sentinels)} sentinels for {spans} spans and the end: take a context below {context}")
         self.end = np.array([] if end_id is None else [end_id], dtype=np.int64)
-        self.source_length = context - hidden + spans + len(self.end)
+        before, after = ((), self.end) if frame is None else frame
+        self.before, self.after = (np.asarray(ids, dtype=np.int64) for ids in (before, after))
+        self.source_length = len(self.before) + context - hidden + spans + len(self.after)
         self.target_length = hidden + spans + 1 + len(self.end)
         self.starts = ShuffledStarts(len(self.tokens) - context + 1, context, batch_size, seed)
 
@@ -91,7 +95,7 @@ class SpanCorruption:
             corrupt_spans(window, rng, self.sentinels, self.p, self.mean_span)
             for window, rng in zip(windows, streams, strict=True)
         ]
-        ids = np.stack([np.append(source, self.end) for source, _ in pairs])
+        ids = np.stack([np.concatenate([self.before, source, self.after]) for source, _ in pairs])
         targets = np.stack([np.append(target, self.end) for _, target in pairs])
         shown = np.insert(targets[:, :-1], 0, self.start_id, axis=1)
         return {"ids": ids, "attention_mask": np.ones(ids.shape, dtype=bool), "decoder_ids": shown, "targets": targets}
@@ -125,7 +129,7 @@ def noise_amount(length: int, p: float, mean_span: float) -> tuple[int, int]:
 
     At least one token is hidden and one stays; between two spans stays at least one.
     """
-    if length < 2 or not 0 < p < 1 or mean_span < 1:
+    if length < 2 or not 0 < p < 1 or not mean_span >= 1:
         raise ValueError(f"length {length}, p {p}, mean_span {mean_span}: at least 2, above 0 and below 1, at least 1")
     hidden = min(max(round(length * p), 1), length - 1)
     return hidden, min(max(round(hidden / mean_span), 1), hidden, length - hidden + 1)

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,25 +86,40 @@ def _delimited(path: Path, content: str, named: bool) -> Iterator[Row]:
         reader = csv.reader(io_lines, strict=True)
     else:
         reader = csv.reader(io_lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    try:
-        first = next(row for row in reader if row)
-        header: Sequence[str | int] = first if named else range(len(first))
-        if named and len(set(first)) < len(first):
-            twice = next(name for name in first if first.count(name) > 1)
-            raise ValueError(f"{path}, header: column {twice!r} stands there twice: rename one")
-        if not named:
-            yield reader.line_num, dict(enumerate(first))
-        for values in reader:
-            if not values:
-                continue
-            if len(values) != len(header):
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} columns: "
-                    "quote a value that holds the separator, or fill in what is missing"
-                )
-            yield reader.line_num, dict(zip(header, values, strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}: close the quotes, or shorten the value") from error
+    rows = _rows(path, reader, len(content))
+    line, first = next(rows)
+    header: Sequence[str | int] = first if named else range(len(first))
+    if named and len(set(first)) < len(first):
+        twice = next(name for name in first if first.count(name) > 1)
+        raise ValueError(f"{path}, header: column {twice!r} stands there twice: rename one")
+    if not named:
+        yield line, dict(enumerate(first))
+    for line, values in rows:
+        if len(values) != len(header):
+            raise ValueError(
+                f"{path}, line {line}: {len(values)} values for {len(header)} columns: "
+                "quote a value that holds the separator, or fill in what is missing"
+            )
+        yield line, dict(zip(header, values, strict=True))
+
+
+def _rows(path: Path, reader: Any, longest: int) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row begins, and its values, of up to `longest` characters; empty rows left out.
+
+    The limit of the csv module, 131,072 characters, is one for the whole program: it is another only while a row is read.
+    """
+    values: list[str] | None = []
+    while values is not None:
+        line, limit = reader.line_num + 1, csv.field_size_limit()
+        csv.field_size_limit(max(limit, longest))
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {line}: {error}: close the quotes, or double those within a value") from error
+        finally:
+            csv.field_size_limit(limit)
+        if values:
+            yield line, values
 
 
 def json_lines(path: Path, content: str) -> Iterator[Row]:
@@ -113,7 +129,7 @@ def json_lines(path: Path, content: str) -> Iterator[Row]:
             continue
         try:
             row = json.loads(entry)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:      # ValueError itself: a number of too many digits
             raise ValueError(f"{path}, line {line}: not JSON ({error}): write one object a line") from error
         if not isinstance(row, dict):
             raise ValueError(f"{path}, line {line}: JSON, but not an object: write one {{...}} a line")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinyllm.metrics.score import Score, check_same_length
+from tinyllm.metrics.score import Score, check_texts
 
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -39,9 +39,9 @@ class AnswerScores:
 def answer_scores(gold: Sequence[str | Sequence[str]], guessed: Sequence[str]) -> AnswerScores:
     """The means of exact_match and answer_f1 over a set of questions; gold: for each its answers, or [] for no answer.
 
-    Raises ValueError for another number of guesses than questions, or none.
+    Raises ValueError for another number of guesses than questions, or none; TypeError for what is no string.
     """
-    check_same_length(gold, guessed, "answers")
+    check_texts(gold, guessed, "answers")
     pairs = list(zip(gold, guessed, strict=True))
     exact = [exact_match(answers, guess) for answers, guess in pairs]
     f1 = [answer_f1(answers, guess) for answers, guess in pairs]

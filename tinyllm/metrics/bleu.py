@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyllm.metrics.ngrams import common, ngrams, references
-from tinyllm.metrics.score import check_same_length
+from tinyllm.metrics.score import check_texts
 from tinyllm.metrics.words_13a import words_13a
 
 ORDERS = range(1, 5)
@@ -58,11 +58,11 @@ def bleu(gold: Sequence[str | Sequence[str]], guessed: Sequence[str]) -> Bleu:
     Worked: gold "the cat sat on the mat", guessed "the cat sat on a mat". p = 5/6, 3/5, 2/4, 1/3; c = r = 6, BP = 1;
     their product is 1/12, and BLEU = 100 (1/12)^¼ = 53.73.
 
-    Raises ValueError for another number of guesses than texts, none, or a text without a reference.
+    Raises ValueError for another number of guesses than texts, none, or a text without a reference; TypeError for no strings.
 
     Papineni et al. 2002, §2; Post 2018 (words_13a); Chen & Cherry 2014, smoothing 3.
     """
-    check_same_length(gold, guessed, "texts")
+    check_texts(gold, guessed, "texts")
     right, total = [0] * 4, [0] * 4
     guessed_length = gold_length = 0
     counts = set()

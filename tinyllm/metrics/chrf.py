@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinyllm.metrics.ngrams import common, ngrams, references
-from tinyllm.metrics.score import check_same_length, f_measure
+from tinyllm.metrics.score import check_texts, f_measure
 
 ORDERS = range(1, 7)
 BETA = 2
@@ -27,11 +27,11 @@ def chrf(gold: Sequence[str | Sequence[str]], guessed: Sequence[str]) -> float:
 
     Worked, with gold "abc" and guessed "abd": n = 1: 2 of 3; n = 2: 1 of 2; n = 3: 0 of 1; P = R = 7/18, chrF 38.89.
 
-    Raises ValueError for another number of guesses than texts, none, or a text without a reference.
+    Raises ValueError for another number of guesses than texts, none, or a text without a reference; TypeError for no strings.
 
     Popović 2015, §2; Popović 2016 (β = 2); Post 2018 (sacrebleu's defaults: chrF2, case kept, no white space).
     """
-    check_same_length(gold, guessed, "texts")
+    check_texts(gold, guessed, "texts")
     totals: Counts = [(0, 0, 0) for _ in ORDERS]
     for i, (answers, guess) in enumerate(zip(gold, guessed, strict=True)):
         best = max((_counts(answer, guess) for answer in references(answers, i)), key=_score)      # the first of equals

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyllm.metrics.ngrams import common, ngrams, references
-from tinyllm.metrics.score import Score, check_same_length
+from tinyllm.metrics.score import Score, check_texts
 
 Words = tuple[str, ...]
 
@@ -36,11 +36,11 @@ def rouge(gold: Sequence[str | Sequence[str]], guessed: Sequence[str]) -> Rouge:
     Worked: gold "the cat sat on the mat", guessed "the cat lay on a mat". 4 of 6 words, 1 of 5 pairs ("the cat"), and
     "the cat on mat" in order: ROUGE-1 = 2/3, ROUGE-2 = 1/5, ROUGE-L = 2/3.
 
-    Raises ValueError for another number of guesses than texts, none, or a text without a reference.
+    Raises ValueError for another number of guesses than texts, none, or a text without a reference; TypeError for no strings.
 
     Lin 2004, §2 and §3.1.
     """
-    check_same_length(gold, guessed, "texts")
+    check_texts(gold, guessed, "texts")
     kinds = (lambda a, b: _of_runs(a, b, 1), lambda a, b: _of_runs(a, b, 2), _of_subsequence)
     scores: list[list[Score]] = [[] for _ in kinds]
     for i, (answers, guess) in enumerate(zip(gold, guessed, strict=True)):

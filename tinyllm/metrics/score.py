@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -51,3 +51,13 @@ def check_same_length(gold: Sequence[object], guessed: Sequence[object], what: s
         raise ValueError(f"{len(gold)} gold {what} and {len(guessed)} guessed: give one guess for each")
     if not len(gold):
         raise ValueError(f"no {what}: there is nothing to score")
+
+
+def check_texts(gold: Sequence[object], guessed: Sequence[object], what: str) -> None:
+    """`check_same_length`, and TypeError unless each guess is a string, and each gold entry one or several."""
+    check_same_length(gold, guessed, what)
+    for i, (right, guess) in enumerate(zip(gold, guessed, strict=True)):
+        several = right if isinstance(right, Iterable) and not isinstance(right, str) else [right]
+        for side, text in [("guessed", guess), *(("gold", one) for one in several)]:
+            if not isinstance(text, str):
+                raise TypeError(f"{side} {what}, number {i}: {text!r} is no string: give \"\" where nothing is said")

@@ -45,6 +45,10 @@ class TrunkHead(Pretrained):
         h = self.vectors(ids, mask, segment_ids)                                    # (B, T, C)
         return pool(h, backend.to_device(mask, h.device), how)
 
+    def set_context(self, context: int) -> None:
+        """Take texts of up to this many tokens from now on; see `Stack.set_context`."""
+        self.trunk.set_context(context)
+
     def arguments(self) -> dict[str, Any]:
         """What `__init__` was given besides the trunk, as JSON knows it."""
         return {"dropout": self.dropout.p}

@@ -22,7 +22,7 @@ def measure(model: Any, objective: Objective, batches: Iterable[Batch], workers:
 
     A number of workers means threads. Dropout is off, nothing is recorded. Raises ValueError when there is no batch.
     """
-    team = workers if isinstance(workers, Workers) else Threads(workers or default_workers())
+    team = workers if isinstance(workers, Workers) else Threads(default_workers() if workers is None else workers)
     waiting, total = iter(batches), None
     with evaluation_mode(model), nullcontext() if team is workers else team, no_grad():
         while several := list(islice(waiting, team.n * AT_ONCE)):

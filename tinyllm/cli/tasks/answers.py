@@ -66,6 +66,8 @@ class Answers(Task):
     # ------------------------------------------------------------ learning
 
     def build(self, start: Any, tokenizer: Tokenizer, sides: Sides) -> SpanReader:
+        if self.args.max_answer < 1:
+            raise ValueError(f"--max-answer {self.args.max_answer}: an answer has at least 1 token, so take at least 1")
         # From scratch a small model does not learn to compare words, so it is told which ones the question has: segment 2. What
         # belongs to them stands near, which rotary positions tell from the first step on.
         if start is None and self.args.positions is None:

@@ -49,12 +49,16 @@ class Chat(Task):
 
     # ------------------------------------------------------------ data
 
+    file: str = ""                              # --data
+    loaded: Sequence[Dialogue] = ()             # and all that is in it
+
     def own(self) -> Sides:
         found: Any = builtin("dialogues")
         return Sides(found.train, found.validation, found.test, "the grammar of dialogues", self.what)
 
     def load(self, path: str, names: Sequence[str] | None = None) -> list[Any]:
-        return list(read_dialogues(path))
+        self.file, self.loaded = path, read_dialogues(path)
+        return list(self.loaded)
 
     def keys(self, row: Dialogue) -> Iterable[Hashable]:
         return (tuple(message["content"] for message in row),)
@@ -65,9 +69,15 @@ class Chat(Task):
     # ------------------------------------------------------------ learning
 
     def build(self, start: Any, tokenizer: Tokenizer, sides: Sides) -> GPT:
+        self.check_signs(tokenizer)
         model = causal(self.args, start, tokenizer)
         check_context("--max-length", self.args.max_length, model)
         return model
+
+    def check_signs(self, tokenizer: Tokenizer) -> None:
+        """Raise ValueError for a message of the file that holds a control sign, with the number of its dialogue."""
+        for number, dialogue in enumerate(self.loaded, start=1):
+            refuse_signs(dialogue, tokenizer.special_tokens, f"{self.file}, dialogue {number}: ")
 
     def objective(self, sides: Sides) -> Causal:
         return Causal()
@@ -81,6 +91,7 @@ class Chat(Task):
     # ------------------------------------------------------------ judging
 
     def test(self, model: Any, tokenizer: Tokenizer, sides: Sides) -> Outcome:
+        self.check_signs(tokenizer)
         source = self.batches(sides.test, model, tokenizer, sides)
 
         def of(some: Any) -> dict[str, float]:
@@ -120,10 +131,9 @@ def pieces(template: ChatTemplate, dialogue: Dialogue, names: Sequence[str]) -> 
     break behind it. Raises ValueError for a message that holds a control sign, and a template that writes a turn differently
     when another follows.
     """
+    refuse_signs(dialogue, names)
     written = ""
     for i, message in enumerate(dialogue):
-        if found := [name for name in names if name in message["content"]]:
-            raise ValueError(f"a message holds the control sign {found[0]!r}: reword it: {message['content'][:60]!r}")
         if message["role"] != "assistant":
             continue
         opened = template.render(dialogue[:i], add_generation_prompt=True)
@@ -134,6 +144,13 @@ def pieces(template: ChatTemplate, dialogue: Dialogue, names: Sequence[str]) -> 
         yield opened[len(written) :], False
         yield reply, True
         written = opened + reply
+
+
+def refuse_signs(dialogue: Dialogue, names: Sequence[str], where: str = "") -> None:
+    """Raise ValueError for a message that holds one of these control signs; `where` says whose."""
+    for message in dialogue:
+        if found := [name for name in names if name in message["content"]]:
+            raise ValueError(f"{where}a message holds the control sign {found[0]!r}: reword it: {message['content'][:60]!r}")
 
 
 def _share_right(gold: Sequence[str], written: Sequence[str]) -> float:

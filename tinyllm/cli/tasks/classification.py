@@ -105,8 +105,8 @@ class Classification(Task):
     def batches(self, rows: LabelledTexts, model: Any, tokenizer: Tokenizer, sides: Sides) -> LabelledBatches:
         args = self.args
         return LabelledBatches(
-            [framed(model, tokenizer, text) for text in rows.texts], rows.labels, args.batch, args.max_length,
-            tokenizer.pad_id or 0, args.seed, args.hide_share, tokenizer.mask_id, tokenizer.special_ids,
+            [framed(model, tokenizer, text, args.max_length) for text in rows.texts], rows.labels, args.batch,
+            args.max_length, tokenizer.pad_id or 0, args.seed, args.hide_share, tokenizer.mask_id, tokenizer.special_ids,
         )
 
     # ------------------------------------------------------------ judging
@@ -129,16 +129,20 @@ class Classification(Task):
 
 
 def _split(table: LabelledTexts, valid_share: float, test_share: float, seed: int) -> tuple[LabelledTexts, ...]:
-    """Equal texts on one side; each class in the same shares, at least one row of it to learn from."""
+    """Equal texts on one side; each class in the same shares, at least one text of it to learn from.
+
+    A text that occurs with several labels counts as one of the first's.
+    """
     check_shares(valid_share, test_share)
-    groups: dict[tuple[int, str], list[int]] = {}
-    for i, (label, text) in enumerate(zip(table.labels.tolist(), table.texts, strict=True)):
-        groups.setdefault((label, text), []).append(i)
+    groups: dict[str, list[int]] = {}
+    for i, text in enumerate(table.texts):
+        groups.setdefault(text, []).append(i)
     sides: tuple[list[int], list[int], list[int]] = ([], [], [])
     for label in range(len(table.names)):
-        units = [rows for (its, _), rows in groups.items() if its == label]
+        units = [rows for rows in groups.values() if table.labels[rows[0]] == label]
         order = np.random.default_rng([seed, label]).permutation(len(units))
-        n_valid, n_test = (round(share * len(units)) for share in (valid_share, test_share))
+        n_valid = min(round(valid_share * len(units)), len(units) - 1)
+        n_test = min(round(test_share * len(units)), len(units) - 1 - n_valid)
         for place, unit in enumerate(order):
             side = 1 if place < n_valid else 2 if place < n_valid + n_test else 0
             sides[side].extend(units[unit])

@@ -76,6 +76,8 @@ class Embeddings(Task):
     # ------------------------------------------------------------ learning
 
     def build(self, start: Any, tokenizer: Tokenizer, sides: Sides) -> SentenceEncoder:
+        if self.args.batch < 2:
+            raise ValueError(f"--batch {self.args.batch}: the wrong answers are the batch's other texts, so take at least 2")
         model = SentenceEncoder(trunk(self.args, start, tokenizer), self.args.pooling)
         check_context("--max-length", self.args.max_length, model)
         return model
@@ -85,7 +87,7 @@ class Embeddings(Task):
 
     def batches(self, rows: Sequence[Pair], model: Any, tokenizer: Tokenizer, sides: Sides) -> ContrastivePairs:
         args = self.args
-        asked, others = ([framed(model, tokenizer, pair[i]) for pair in rows] for i in (0, 1))
+        asked, others = ([framed(model, tokenizer, pair[i], args.max_length) for pair in rows] for i in (0, 1))
         return ContrastivePairs(asked, others, args.batch, args.max_length, tokenizer.pad_id or 0, args.seed)
 
     # ------------------------------------------------------------ judging
@@ -123,7 +125,7 @@ class Embeddings(Task):
 
     def vectors(self, model: SentenceEncoder, tokenizer: Tokenizer, texts: Sequence[str]) -> np.ndarray:
         """(N, C)."""
-        rows = [framed(model, tokenizer, text) for text in texts]
+        rows = [framed(model, tokenizer, text, self.args.max_length) for text in texts]
         found = []
         with no_grad():
             for start in range(0, len(rows), AT_ONCE):

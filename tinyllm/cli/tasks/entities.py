@@ -56,7 +56,10 @@ class Entities(Task):
         return Sides(found.train, found.validation, found.test, "the grammar of entities", self.what, names)
 
     def load(self, path: str, names: Sequence[str] | None = None) -> list[Any]:
-        return list(read_conll(path, self.args.word_column, self.args.tag_column, scheme="BIO"))
+        rows = read_conll(path, self.args.word_column, self.args.tag_column, scheme="BIO")
+        if names is None and not any(set(sentence.tags) - {OUTSIDE} for sentence in rows):
+            raise ValueError(f"{path}: every tag is {OUTSIDE}: there is nothing to learn, tag some words, as B-PER")
+        return list(rows)
 
     def keys(self, row: TaggedSentence) -> Iterable[Hashable]:
         return (row.words,)

@@ -19,9 +19,7 @@ def pair_sides(found: Any, source: str) -> Sides:
 
 
 def load_pairs(path: str, source: str, target: str) -> list[Pair]:
-    """Two columns of a table, by their names, or by their numbers from 0 where both are numbers."""
-    if source.isdecimal() and target.isdecimal():
-        pairs = read_pairs(path, int(source), int(target))
-    else:
-        pairs = read_pairs(path, source, target)
+    """Two columns of a table, by their names, or by their numbers from 0. Raises ValueError for one of each."""
+    first, second = (int(column) if column.removeprefix("-").isdecimal() else column for column in (source, target))
+    pairs = read_pairs(path, first, second)
     return list(zip(pairs.sources, pairs.targets, strict=True))

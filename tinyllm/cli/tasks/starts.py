@@ -6,8 +6,10 @@ import argparse
 from typing import Any
 
 from ...models import GPT, Autoencoder, Seq2Seq, Trunk, TrunkHead
-from ...tokenizers import Tokenizer
+from ...tokenizers import Encoding, Tokenizer
 from .. import options
+
+LENGTHS = ("max_length", "max_source", "max_target")
 
 
 def add_trunk(command: argparse.ArgumentParser, kinds: tuple[str, ...], text: str) -> None:
@@ -58,22 +60,47 @@ def encoder_decoder(args: argparse.Namespace, start: Any, tokenizer: Tokenizer) 
     return start
 
 
+def fit_lengths(args: argparse.Namespace, start: Any) -> None:
+    """Lengths of texts that were not given are at most what the model reads: that of --from, or one from scratch."""
+    context = args.context if start is None else _context(start)
+    for name in LENGTHS:
+        if hasattr(args, name) and name not in args.given:
+            setattr(args, name, min(getattr(args, name), context))
+
+
 def check_context(option: str, length: int, model: Any) -> None:
     """Raise ValueError for texts longer than the model reads."""
-    context = (model.trunk if isinstance(model, TrunkHead) else model).config.context
+    context = _context(model)
     if length > context:
         raise ValueError(f"{option} {length} is more than the model's context {context}: take less")
 
 
-def framed(model: Any, tokenizer: Tokenizer, text: str) -> list[int]:
+def framed(model: Any, tokenizer: Tokenizer, text: str, max_length: int) -> list[int]:
     """The ids of a text as the trunk met texts when it was pretrained.
 
-    A trunk that knows segments is BERT's kind and read [CLS] text [SEP]; any other read what follows a start token.
+    A trunk that knows segments is BERT's kind and read [CLS] text [SEP], `closed` here; any other read what follows a start
+    token.
     """
     own = model.trunk if isinstance(model, TrunkHead) else model
     if getattr(own, "n_segments", 0) or tokenizer.bos_id is None:
-        return tokenizer.encoding(text).ids
+        return closed(tokenizer.encoding(text), max_length)
     return [tokenizer.bos_id, *tokenizer.encode(text)]
+
+
+def closed(row: Encoding, max_length: int) -> list[int]:
+    """The ids of a framed text, max_length at most: a longer one loses the end of its text, not the sign that closes it.
+
+    Without such a sign the row is answered whole: whoever makes a batch of it cuts it.
+    """
+    if len(row) <= max_length or row.special[-1:] != [True]:
+        return row.ids
+    return [*row.ids[: max_length - 1], row.ids[-1]]
+
+
+def _context(model: Any) -> int:
+    """How many tokens a model reads."""
+    found: int = (model.trunk if isinstance(model, TrunkHead) else model).config.context
+    return found
 
 
 def _new(args: argparse.Namespace, tokenizer: Tokenizer, **more: Any) -> Any:

@@ -27,7 +27,7 @@ class Summary(Translation):
     examples = """\
   tinyllm finetune --task summary --out runs/summary
       the first line of a docstring from what stands below it, from scratch
-  tinyllm finetune --task summary --from runs/denoise --max-source 128 --out runs/summary
+  tinyllm finetune --task summary --from runs/denoise --out runs/summary
       the same on a model of tinyllm pretrain --objective denoise
   tinyllm finetune --task summary --data articles.jsonl --source-column text --target-column title --out runs/titles
       your own pairs

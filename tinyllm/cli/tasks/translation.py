@@ -18,7 +18,7 @@ from .bags import Bags
 from .outcome import Outcome, spelt
 from .pairs import Pair, load_pairs, pair_sides
 from .sides import Sides
-from .starts import add_trunk, check_context, encoder_decoder
+from .starts import add_trunk, check_context, closed, encoder_decoder
 from .task import RECIPE, Task, add_data
 
 SHOWN, AT_ONCE = 20, 32
@@ -91,14 +91,17 @@ class Translation(Task):
         return SequenceToSequence(self.args.smoothing)
 
     def batches(self, rows: Sequence[Pair], model: Any, tokenizer: Tokenizer, sides: Sides) -> SequencePairs:
-        """Sources are framed as `generate_text` frames what it is asked; targets end in the end token."""
+        """Sources are framed as `generate_text` frames what it is asked, long ones `closed`; targets end in the end token."""
         args, start, end = self.args, model.config.start_id, tokenizer.eos_id
         if end is None:
             raise ValueError(f"--task {args.task} needs a tokenizer with an end token: take another --from")
-        sources = [tokenizer.encoding(source).ids for source, _ in rows]
+        whole = [tokenizer.encoding(source) for source, _ in rows]
+        sources = [closed(row, args.max_source) for row in whole]
         targets = [tokenizer.encode(target) for _, target in rows]
         pad = tokenizer.pad_id or 0
-        return SequencePairs(sources, targets, args.batch, args.max_source, args.max_target, pad, start, end, args.seed)
+        found = SequencePairs(sources, targets, args.batch, args.max_source, args.max_target, pad, start, end, args.seed)
+        found.cut_sources = sum(len(row) > args.max_source for row in whole)
+        return found
 
     # ------------------------------------------------------------ judging
 
@@ -121,7 +124,8 @@ class Translation(Task):
 
     def write(self, model: Any, tokenizer: Tokenizer, sources: Sequence[str]) -> list[str]:
         """What the model writes of each source, found by a search of --beams."""
-        rows = [tokenizer.encoding(source).ids[: self.args.max_source] for source in sources]
+        longest = self.args.max_source
+        rows = [closed(tokenizer.encoding(source), longest)[:longest] for source in sources]
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))        # of like length together: less padding
         written = [""] * len(rows)
         for start in range(0, len(order), AT_ONCE):
