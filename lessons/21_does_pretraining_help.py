@@ -248,9 +248,8 @@ viz.lines({"after fine-tuning": remembered}, "highest rate of the schedule", "lo
 # Which rate to take? The best two are neighbours, and an accuracy $a$ measured on $n$ texts has a standard error of
 # $\sqrt{a(1 - a)/n}$, printed above: differences of one or two of them are no reason to choose. We take 3e-3 for everything
 # that follows, which forgets less than 1e-2. The network from scratch was tried too, so that the rate is not chosen for one
-# side alone: a comparison in which only one opponent was tuned is worth little. Look at the smallest rate: there the order
-# is reversed, since in so few small steps the pretrained network has not moved far enough. It is best against best that
-# counts.
+# side alone: a comparison in which only one opponent was tuned is worth little. Look at 1e-3: there the order is reversed,
+# since in so few small steps the pretrained network has not moved far enough. It is best against best that counts.
 
 # %% [markdown]
 # ## The measurement (P3)
