@@ -16,7 +16,7 @@ from tests.cli.task_data import MEASURES, PICTURES, command
 from tests.cli.test_bad_input import refused
 from tests.cli.test_commands import said
 from tinyllm.cli import main
-from tinyllm.cli.finetune import LOSSES, losses
+from tinyllm.cli.finetune import NOT_LEARNED, not_learned
 from tinyllm.cli.main import parse
 from tinyllm.cli.tasks import TASKS, find
 from tinyllm.training import loop
@@ -202,9 +202,9 @@ def test_what_is_lost_is_said(task, options, lines, tmp_path, causal_run, capsys
 def test_every_count_of_what_is_lost_has_a_line():
     args = parse(["finetune", "--max-length", "9"])
     args.max_source, args.max_target = 7, 8
-    assert list(losses([types.SimpleNamespace(cut=0, unseen=0), object()], 3, args)) == []
-    counted = [types.SimpleNamespace(**dict.fromkeys(LOSSES, n)) for n in (1, 1_999)]
-    said_of = dict(zip(LOSSES, losses(counted, 3_000, args), strict=True))
+    assert list(not_learned([types.SimpleNamespace(cut=0, unseen=0), object()], 3, args)) == []
+    counted = [types.SimpleNamespace(**dict.fromkeys(NOT_LEARNED, n)) for n in (1, 1_999)]
+    said_of = dict(zip(NOT_LEARNED, not_learned(counted, 3_000, args), strict=True))
     assert all(line.startswith("2,000 ") and " 3,000 " in line for line in said_of.values())
     assert said_of["left_out"] == "2,000 of 3,000 dialogues have no reply within --max-length 9 and are left out"
     assert said_of["cut_targets"].endswith("--max-target 8") and said_of["cut_sources"].endswith("--max-source 7")

@@ -18,7 +18,7 @@ examples:
 {examples}\
 """
 FIRST = next(iter(tasks.TASKS))
-LOSSES = {
+NOT_LEARNED = {
     "cut_sources": "of {rows:,} sources lose what is beyond --max-source {max_source}",
     "cut_targets": "of {rows:,} targets lose what is beyond --max-target {max_target}",
     "words_cut": "words in {rows:,} sentences stand beyond --max-length {max_length}: their tags are not learned",
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         origin = f"from {args.from_run}" if args.from_run else "from scratch"
         print(f"{type(model).__name__} of {model.n_parameters():,} parameters, {origin}; {sides}")
-        for line in losses((train_source, valid_source), len(sides.train) + len(sides.valid), args):
+        for line in not_learned((train_source, valid_source), len(sides.train) + len(sides.valid), args):
             print(line, file=sys.stderr)
     history = train(
         model, task.objective(sides), train_source, valid_source, config, home.path, args.resume, progress=not args.quiet
@@ -107,8 +107,8 @@ def run(args: argparse.Namespace) -> None:
     say_next(home, task.next_steps(str(home.path)))
 
 
-def losses(sources: Sequence[Any], rows: int, args: argparse.Namespace) -> Iterator[str]:
+def not_learned(sources: Sequence[Any], rows: int, args: argparse.Namespace) -> Iterator[str]:
     """What of the rows of these sources is not learned from, a line for each kind that there is."""
-    for name, words in LOSSES.items():
+    for name, words in NOT_LEARNED.items():
         if lost := sum(getattr(source, name, 0) for source in sources):
             yield f"{lost:,} {words.format(rows=rows, **vars(args))}"
