@@ -254,14 +254,13 @@ def main() -> int:
             bar.write("\n  ".join(lines))
     failed = [report for report in reports if report.problems]
     table = HERE / "README.md"
-    if not args.names:
-        text = table.read_text(encoding="utf-8")
-        if text != readme(text):
-            if args.check:
-                failed.append(Report("README.md", 0.0, ["the table of contents is out of date: python lessons/build.py"]))
-                print(failed[-1].problems[0])
-            else:
-                table.write_text(readme(text), encoding="utf-8")
+    text = table.read_text(encoding="utf-8")
+    if text != readme(text):
+        if not args.check:
+            table.write_text(readme(text), encoding="utf-8")
+        elif not args.names:
+            failed.append(Report("README.md", 0.0, ["the table of contents is out of date: python lessons/build.py"]))
+            print(failed[-1].problems[0])
     seconds = sum(report.seconds for report in reports)
     print(f"{len(reports)} notebooks, {seconds:.0f} s of computing, {len(failed)} with problems")
     return 1 if failed else 0
