@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tests.cli.conftest import SMALL, sentences
+from tinyllm.data import LabelledTexts
 
 NAMES = ("Anna", "Bert", "Oslo", "Rome")
 OPTIONS: dict[str, list[str]] = {
@@ -73,6 +75,11 @@ def _dialogue(i: int) -> list[dict[str, str]]:
     first, second = np.random.default_rng(i).integers(10, 99, 2)
     turns = [("user", f"{first}?"), ("assistant", f"{first}!"), ("user", f"{second}?"), ("assistant", f"{second}!")]
     return [{"role": role, "content": content} for role, content in turns[: 2 + 2 * (i % 2)]]
+
+
+def labelled(rows: Sequence[tuple[int, str]]) -> LabelledTexts:
+    """Rows of a label and its text, read."""
+    return LabelledTexts(tuple(text for _, text in rows), np.array([label for label, _ in rows]), ("a", "b", "c"))
 
 
 def command(task: str, file: Path, start: Path, out: Path, *more: object) -> list[str]:

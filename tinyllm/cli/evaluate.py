@@ -87,10 +87,7 @@ def _finetuned(args: argparse.Namespace, home: runs.Run, model: Any, tokenizer: 
 
 def _decided(file: Path) -> dict[str, Any]:
     """A run's test.json."""
-    try:
-        found = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
+    found = runs.read_json(file)
     if not isinstance(found, dict):
         raise ValueError(f"{file} is no JSON object: restore it, or train again")
     return found

@@ -69,13 +69,18 @@ def open_run(folder: str | Path) -> Run:
         raise FileNotFoundError(f"{path} is no run: it has no {CONFIG}; give the --out folder of pretrain or finetune")
     if file.stat().st_size > LARGEST_CONFIG:
         raise ValueError(f"{file} is larger than {LARGEST_CONFIG >> 20} MiB: this is no run's config")
-    try:
-        config = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
+    config = read_json(file)
     if not isinstance(config, dict) or not isinstance(config.get("options"), dict) or not {"command", "data"} <= config.keys():
         raise ValueError(f"{file} is not the config of a run: give the --out folder of pretrain or finetune")
     return Run(path, config)
+
+
+def read_json(file: Path) -> Any:
+    """What a run's file says. Raises ValueError for one that is damaged."""
+    try:
+        return json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not JSON ({error}): restore it, or train again") from error
 
 
 def resumed(args: argparse.Namespace) -> argparse.Namespace:

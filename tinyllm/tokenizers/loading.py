@@ -10,12 +10,9 @@ from typing import Any
 from .base import Tokenizer
 from .own import is_ours, rebuild
 from .pipeline import PipelineTokenizer, contents
-from .storage import read_json, read_text
+from .storage import MAP, SAID, TEMPLATE, read_json, read_text
 
 TOKENIZER, VOCAB, VOCAB_JSON, MERGES = "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"
-# What Hugging Face's tools write beside a tokenizer: which token pads, begins, ends; the chat template.
-BESIDE = ("special_tokens_map.json", "tokenizer_config.json")
-TEMPLATE = "chat_template.jinja"
 
 
 def load(path: str | PathLike[str]) -> Tokenizer:
@@ -89,7 +86,7 @@ def _from_merges(path: Path, vocab: dict[str, Any]) -> Tokenizer:
 def _beside(path: Path) -> tuple[Mapping[str, Any], str | None]:
     """What the files beside a tokenizer say, and the chat template."""
     said: dict[str, Any] = {}
-    for name in BESIDE:
+    for name in (MAP, SAID):
         if (file := path.with_name(name)).is_file():
             said |= read_json(file)
     template = said.get("chat_template")

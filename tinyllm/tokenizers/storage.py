@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+# What Hugging Face's tools write beside a tokenizer: which token pads, begins, ends (twice), and the chat template.
+MAP, SAID, TEMPLATE = "special_tokens_map.json", "tokenizer_config.json", "chat_template.jinja"
 LARGEST_FILE = 64 << 20  # bytes; a vocabulary of 50,000 takes about 2 MB
 
 

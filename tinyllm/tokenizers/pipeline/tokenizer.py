@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import Tokenizer
 from ..encoding import Encoding
-from ..storage import read_json, write_json
+from ..storage import MAP, SAID, TEMPLATE, read_json, write_json
 from .added import AddedTokens, Found, read_added_tokens
 from .bpe import read_bpe
 from .decoders import byte_of_name, bytes_of_name, read_decoder
@@ -163,7 +163,7 @@ class PipelineTokenizer(Tokenizer):
     def save(self, path: str | PathLike[str]) -> None:
         """Writes the `tokenizer.json`, and beside it into `tokenizer_config.json` which token pads, begins and ends, and
         the chat template; what else such a file says stays. Older files beside it that would say otherwise go."""
-        beside = Path(path).with_name("tokenizer_config.json")
+        beside = Path(path).with_name(SAID)
         if Path(path).name != "tokenizer.json":
             super().save(path)
             return
@@ -172,7 +172,7 @@ class PipelineTokenizer(Tokenizer):
         template = {} if self.chat_template is None else {"chat_template": self.chat_template}
         super().save(path)
         write_json(beside, {key: value for key, value in said.items() if key not in ours} | self.roles() | template)
-        for older in ("special_tokens_map.json", "chat_template.jinja"):
+        for older in (MAP, TEMPLATE):
             beside.with_name(older).unlink(missing_ok=True)
 
     def as_json(self) -> dict[str, Any]:
